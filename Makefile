@@ -1,0 +1,54 @@
+# Two commands are enough: `make run` and `make test`. Both install what is missing first.
+# ARGS="..." is handed to the command: make load ARGS="--connections 10000 --qps 30000"
+
+# node_modules/.bin comes first, and with it the Node that the lockfile pins.
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+HONGBAO = node tools/cli.ts
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install run load drop send status test check format pack clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@echo
+	@echo '  ARGS="..." is handed through: make run ARGS="--port 1025 --workers 2"; ARGS=--help says what there is'
+
+node_modules/.installed: package.json package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+install: node_modules/.installed ## install what is missing, and nothing else
+
+run: node_modules/.installed ## start the server; Ctrl-C stops it in good order
+	@$(HONGBAO) serve $(ARGS)
+
+load: node_modules/.installed ## put load on a running server
+	@$(HONGBAO) load $(ARGS)
+
+drop: node_modules/.installed ## start a drop: packets that users win by shaking
+	@$(HONGBAO) drop $(ARGS)
+
+send: node_modules/.installed ## send packets to users, who are told and grab
+	@$(HONGBAO) send $(ARGS)
+
+status: node_modules/.installed ## show what a running server says of itself
+	@$(HONGBAO) status $(ARGS)
+
+test: check ## lint, type check, and all tests
+	tap $(ARGS)
+
+check: node_modules/.installed ## lint, types, who may import whom, dead code
+	biome check
+	tsc --noEmit
+	depcruise --config .dependency-cruiser.cjs lib clients tools test
+	knip
+
+format: node_modules/.installed ## put the sources into the project's format
+	biome check --write
+
+pack: node_modules/.installed ## build the npm package into hongbao-*.tgz
+	npm pack
+
+clean: ## remove what was built and installed
+	rm -rf node_modules dist .tap hongbao-*.tgz
