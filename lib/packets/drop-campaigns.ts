@@ -1,0 +1,287 @@
+// The drops of this server: splits a budget, releases packets at their rate, moves what nobody fetches, refunds the rest.
+//
+// Main thread. Time and randomness are handed in. Every cent of a budget is at each moment with a winner, refunded, or
+// outstanding.
+
+import { CampaignError } from './campaign-error.ts';
+import type { DropTable } from './drop-table.ts';
+import {
+  DEFAULT_MAX_CENTS,
+  DEFAULT_MIN_CENTS,
+  DROP_ARENA_WORDS,
+  MAX_AMOUNT_CENTS,
+  MAX_BUDGET_CENTS,
+  MAX_OPEN_DROPS,
+} from './limits.ts';
+import { SHAKE_NUMBERS } from './packet-id.ts';
+import { RunList } from './run-list.ts';
+import { isSplittable, type SplitRequest } from './split.ts';
+
+/** What is asked for. */
+export interface DropSpec {
+  /** Packets. */
+  count: number;
+  /** Packets a second. */
+  rate: number;
+  /** Cents over all packets. */
+  budget: number;
+  /** Bounds of one packet, in cents. */
+  min?: number | undefined;
+  max?: number | undefined;
+  /** How often one user may win; left out: any number of times. */
+  winsPerUser?: number | undefined;
+}
+
+/** How a drop stands. `releasing`: at its rate; `released`: all out, not all won; `closing`: taking back; `closed`. */
+export interface DropStatus {
+  id: number;
+  count: number;
+  rate: number;
+  budget: number;
+  released: number;
+  claimed: number;
+  claimedCents: number;
+  refundedCents: number;
+  state: 'releasing' | 'released' | 'closing' | 'closed';
+}
+
+interface Drop extends DropStatus {
+  slot: number;
+  firstAmount: number;
+  startMs: number;
+  /** Packets taken back at closing. */
+  takenBack: number;
+  /** The `taken` sequence of each SET at the last look, to see whether anybody fetches there. */
+  lastTaken: Int32Array;
+}
+
+/** Splits a drop's budget off this thread: fills the words of `into` from `at` on. */
+export type DropSplitter = (request: SplitRequest, seed: Uint8Array, into: Int32Array, at: number) => Promise<void>;
+
+/** Closed drops that stay on record. */
+const KEPT_CLOSED = 10_000;
+
+/** Stock that nobody fetched for this long is moved to a SET where somebody is logged in. */
+const MOVE_AFTER_MS = 1000;
+
+export class DropCampaigns {
+  readonly #table: DropTable;
+  readonly #splitDrop: DropSplitter;
+  readonly #drawSeed: () => Uint8Array;
+  readonly #drops = new Map<number, Drop>();
+  /** The open drop of each slot of the table. */
+  readonly #bySlot: (Drop | 'taken' | undefined)[] = new Array(MAX_OPEN_DROPS).fill(undefined);
+  readonly #arena = new RunList(DROP_ARENA_WORDS);
+  /** Packets to release to each SET, during one call. */
+  readonly #toRelease: Int32Array;
+  #nextId = 1;
+  #nextNumber = 0;
+  #nextSet = 0;
+  #nextMoveMs = 0;
+  #fundedCents = 0;
+  #refundedCents = 0;
+
+  constructor(table: DropTable, splitDrop: DropSplitter, drawSeed: () => Uint8Array) {
+    this.#table = table;
+    this.#splitDrop = splitDrop;
+    this.#drawSeed = drawSeed;
+    this.#toRelease = new Int32Array(table.sets);
+  }
+
+  /**
+   * Splits the budget and starts releasing.
+   * @param readNowMs Unix milliseconds; read when the split is done
+   * @throws {CampaignError} bad_request, no_room
+   */
+  async create(spec: DropSpec, readNowMs: () => number): Promise<DropStatus> {
+    const request = toSplit(spec);
+    const slot = this.#bySlot.indexOf(undefined);
+    if (slot < 0) throw new CampaignError('no_room', `at most ${MAX_OPEN_DROPS} drops can be open at once`);
+    const firstAmount = this.#arena.take(spec.count);
+    if (firstAmount < 0) {
+      throw new CampaignError(
+        'no_room',
+        `open drops can hold ${DROP_ARENA_WORDS} packets together; wait or ask for fewer`,
+      );
+    }
+    this.#bySlot[slot] = 'taken';
+    try {
+      await this.#splitDrop(request, this.#drawSeed(), this.#table.amounts, firstAmount);
+    } catch (error) {
+      this.#bySlot[slot] = undefined;
+      this.#arena.give(firstAmount);
+      throw error;
+    }
+    return this.#open(spec, slot, firstAmount, readNowMs());
+  }
+
+  /** Releases what is due, moves idle stock, finishes drops that are over. Call it every few milliseconds. */
+  tick(nowMs: number): void {
+    const moves = nowMs >= this.#nextMoveMs;
+    if (moves) this.#nextMoveMs = nowMs + MOVE_AFTER_MS;
+    for (const drop of this.#bySlot) {
+      if (drop === undefined || drop === 'taken') continue;
+      this.#refresh(drop);
+      if (drop.state === 'releasing') this.#releaseDue(drop, nowMs);
+      if (drop.state === 'closing' || drop.claimed === drop.count) this.#finish(drop);
+      else if (moves) this.#moveIdle(drop);
+    }
+  }
+
+  /** Ends a drop: what nobody has won goes back to its funder. Closing a closed drop changes nothing. */
+  close(id: number): DropStatus {
+    const drop = this.#find(id);
+    if (drop.state === 'releasing' || drop.state === 'released') {
+      drop.state = 'closing';
+      for (let set = 0; set < this.#table.sets; set++) {
+        drop.takenBack += this.#table.takeBack(drop.slot, set, drop.count);
+      }
+      this.#finish(drop);
+    }
+    return this.status(id);
+  }
+
+  /** @throws {CampaignError} not_found */
+  status(id: number): DropStatus {
+    const drop = this.#find(id);
+    this.#refresh(drop);
+    const { count, rate, budget, released, claimed, claimedCents, refundedCents, state } = drop;
+    return { id, count, rate, budget, released, claimed, claimedCents, refundedCents, state };
+  }
+
+  /** Cents over all drops there ever were. `outstanding` is neither won nor refunded. */
+  totals(): { fundedCents: number; refundedCents: number; outstandingCents: number } {
+    let outstandingCents = 0;
+    for (const drop of this.#bySlot) {
+      if (drop === undefined || drop === 'taken') continue;
+      this.#refresh(drop);
+      outstandingCents += drop.budget - drop.claimedCents;
+    }
+    return { fundedCents: this.#fundedCents, refundedCents: this.#refundedCents, outstandingCents };
+  }
+
+  #open(spec: DropSpec, slot: number, firstAmount: number, nowMs: number): DropStatus {
+    const id = this.#nextId++;
+    const firstNumber = this.#nextNumber;
+    this.#nextNumber = (firstNumber + spec.count) % SHAKE_NUMBERS;
+    const drop: Drop = {
+      id,
+      count: spec.count,
+      rate: spec.rate,
+      budget: spec.budget,
+      released: 0,
+      claimed: 0,
+      claimedCents: 0,
+      refundedCents: 0,
+      state: 'releasing',
+      slot,
+      firstAmount,
+      startMs: nowMs,
+      takenBack: 0,
+      lastTaken: new Int32Array(this.#table.sets),
+    };
+    for (let set = 0; set < this.#table.sets; set++) drop.lastTaken[set] = this.#table.takenSequence(slot, set);
+    this.#drops.set(id, drop);
+    this.#bySlot[slot] = drop;
+    this.#fundedCents += spec.budget;
+    this.#table.open(slot, { id, firstAmount, firstNumber, winsPerUser: spec.winsPerUser ?? 0 });
+    this.#forgetOldest();
+    return this.status(id);
+  }
+
+  #releaseDue(drop: Drop, nowMs: number): void {
+    const due = Math.min(drop.count, Math.floor(((nowMs - drop.startMs) / 1000) * drop.rate));
+    if (due <= drop.released) return;
+    this.#place(drop, due - drop.released);
+    drop.released = due;
+    if (due === drop.count) drop.state = 'released';
+  }
+
+  /** Spreads packets over the SETs in turn, leaving out those where nobody is logged in, unless that is all of them. */
+  #place(drop: Drop, packets: number): void {
+    const { sets, stock } = this.#table;
+    for (let placed = 0; placed < packets; placed++) {
+      for (let skipped = 0; skipped < sets && stock.countSessions(this.#nextSet) === 0; skipped++) {
+        this.#nextSet = (this.#nextSet + 1) % sets;
+      }
+      this.#toRelease[this.#nextSet]++;
+      this.#nextSet = (this.#nextSet + 1) % sets;
+    }
+    for (let set = 0; set < sets; set++) {
+      if (this.#toRelease[set] === 0) continue;
+      this.#table.release(drop.slot, set, this.#toRelease[set]);
+      this.#toRelease[set] = 0;
+    }
+  }
+
+  /** Takes stock from SETs where none was fetched since the last look, and places it anew. */
+  #moveIdle(drop: Drop): void {
+    let idle = 0;
+    for (let set = 0; set < this.#table.sets; set++) {
+      const taken = this.#table.takenSequence(drop.slot, set);
+      if (taken === drop.lastTaken[set]) idle += this.#table.takeBack(drop.slot, set, drop.count);
+      drop.lastTaken[set] = this.#table.takenSequence(drop.slot, set);
+    }
+    if (idle > 0) this.#place(drop, idle);
+  }
+
+  /** Brings claimed and claimedCents up to what winners have been credited with. Numbers are given out in order. */
+  #refresh(drop: Drop): void {
+    if (drop.state === 'closed') return;
+    const settled = this.#table.countSettled(drop.slot);
+    for (let i = drop.claimed; i < settled; i++) drop.claimedCents += this.#table.amounts[drop.firstAmount + i];
+    drop.claimed = settled;
+  }
+
+  /** Ends a drop whose stock is gone, once every winner has been credited; else the next tick tries again. */
+  #finish(drop: Drop): void {
+    this.#refresh(drop);
+    if (drop.claimed !== drop.released - drop.takenBack) return;
+    drop.state = 'closed';
+    drop.refundedCents = drop.budget - drop.claimedCents;
+    this.#refundedCents += drop.refundedCents;
+    this.#table.close(drop.slot);
+    this.#arena.give(drop.firstAmount);
+    this.#bySlot[drop.slot] = undefined;
+  }
+
+  #find(id: number): Drop {
+    const drop = this.#drops.get(id);
+    if (drop === undefined) throw new CampaignError('not_found', `there is no drop ${id}`);
+    return drop;
+  }
+
+  /** Keeps the record of closed drops bounded. */
+  #forgetOldest(): void {
+    if (this.#drops.size <= KEPT_CLOSED + MAX_OPEN_DROPS) return;
+    for (const drop of this.#drops.values()) {
+      if (drop.state !== 'closed') continue;
+      this.#drops.delete(drop.id);
+      return;
+    }
+  }
+}
+
+/** Checks the numbers against each other and gives the split they ask for. */
+function toSplit(spec: DropSpec): SplitRequest {
+  const { count, budget } = spec;
+  if (count > DROP_ARENA_WORDS) {
+    throw new CampaignError('bad_request', `count must be at most ${DROP_ARENA_WORDS}`);
+  }
+  if (budget > MAX_BUDGET_CENTS) {
+    throw new CampaignError('bad_request', `budget must be at most ${MAX_BUDGET_CENTS} cents`);
+  }
+  const minCents = spec.min ?? DEFAULT_MIN_CENTS;
+  const maxCents = spec.max ?? Math.max(DEFAULT_MAX_CENTS, minCents);
+  if (maxCents > MAX_AMOUNT_CENTS || minCents > maxCents) {
+    throw new CampaignError('bad_request', `min must be at most max, and max at most ${MAX_AMOUNT_CENTS} cents`);
+  }
+  const request: SplitRequest = { mode: 'lucky', totalCents: budget, shares: count, minCents, maxCents };
+  if (!isSplittable(request)) {
+    throw new CampaignError(
+      'bad_request',
+      `budget must lie between count * min = ${count * minCents} and count * max = ${count * maxCents} cents`,
+    );
+  }
+  return request;
+}
