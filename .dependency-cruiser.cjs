@@ -16,7 +16,7 @@ const roomRules = Object.entries(ROOMS).map(([room, allowed]) => ({
   name: `${room}-imports-only-what-it-may`,
   severity: 'error',
   from: { path: `^lib/${room}/` },
-  to: { path: '^(lib|clients|tools|test)/', pathNot: [room + '/', ...allowed].map((path) => `^lib/${path}`) },
+  to: { path: '^(lib|clients|tools|test)/', pathNot: [`${room}/`, ...allowed].map((path) => `^lib/${path}`) },
 }));
 
 module.exports = {

@@ -141,6 +141,11 @@ export class DropCampaigns {
     return this.status(id);
   }
 
+  /** Drops that are not closed, also those that are still being split. */
+  get openCount(): number {
+    return this.#bySlot.reduce((open, drop) => (drop === undefined ? open : open + 1), 0);
+  }
+
   /** @throws {CampaignError} not_found */
   status(id: number): DropStatus {
     const drop = this.#find(id);

@@ -8,7 +8,6 @@ import { ExpiryCalendar } from './expiry-calendar.ts';
 import {
   DEFAULT_EXPIRY_SECONDS,
   DEFAULT_MAX_CENTS,
-  DEFAULT_MAX_SHARES,
   DEFAULT_MIN_CENTS,
   MAX_AMOUNT_CENTS,
   SHARE_ARENA_WORDS,
@@ -86,6 +85,7 @@ export class SendCampaigns {
   readonly #creator: PacketCreator;
   readonly #drawSeed: () => Uint8Array;
   readonly #tellUser: TellUser;
+  readonly #maxShares: number;
   readonly #expiry: ExpiryCalendar;
   readonly #sends = new Map<number, Send>();
   /** Sends that are not closed. */
@@ -100,13 +100,16 @@ export class SendCampaigns {
   /** Shares of packets that are accounted for. */
   #settledShares = 0;
 
+  /** @param maxShares the most shares that a packet may have */
   constructor(
     table: PacketTable,
     creator: PacketCreator,
     drawSeed: () => Uint8Array,
     tellUser: TellUser,
+    maxShares: number,
     nowSecond: number,
   ) {
+    this.#maxShares = maxShares;
     this.#table = table;
     this.#creator = creator;
     this.#drawSeed = drawSeed;
@@ -120,7 +123,7 @@ export class SendCampaigns {
    * @throws {CampaignError} bad_request
    */
   create(spec: SendSpec, nowMs: number): SendStatus {
-    checkSend(spec, this.#table.slots);
+    checkSend(spec, this.#table.slots, this.#maxShares);
     const send: Send = {
       id: this.#nextId++,
       count: spec.count,
@@ -158,6 +161,11 @@ export class SendCampaigns {
         this.#active.delete(send);
       }
     }
+  }
+
+  /** Sends that are not closed. */
+  get activeCount(): number {
+    return this.#active.size;
   }
 
   /** @throws {CampaignError} not_found */
@@ -282,13 +290,13 @@ export class SendCampaigns {
 }
 
 /** Checks the numbers against each other and against the room there is. */
-function checkSend(spec: SendSpec, slots: number): void {
+function checkSend(spec: SendSpec, slots: number, maxShares: number): void {
   const { count, shares, total, users } = spec;
   const [lowCents, highCents] = typeof total === 'number' ? [total, total] : total;
   const fail = (message: string): never => {
     throw new CampaignError('bad_request', message);
   };
-  if (shares > DEFAULT_MAX_SHARES) fail(`shares must be at most ${DEFAULT_MAX_SHARES}`);
+  if (shares > maxShares) fail(`shares must be at most ${maxShares}`);
   if (count > slots) fail(`count must be at most ${slots}: so many packets can be open at once`);
   if (count * 4 * shares > SHARE_ARENA_WORDS) {
     fail(`count * shares must be at most ${SHARE_ARENA_WORDS / 4}: there is no room for more shares`);

@@ -10,7 +10,6 @@
 import assert from 'node:assert/strict';
 import { Opcode } from './opcodes.ts';
 
-export const LENGTH_OFFSET = 0;
 export const OPCODE_OFFSET = 2;
 export const STAMP_OFFSET = 4;
 export const BODY_OFFSET = 12;

@@ -1,5 +1,6 @@
 // Sends over real shared memory for the tests of send-campaigns.ts.
 
+import { DEFAULT_MAX_SHARES } from '../../lib/packets/limits.ts';
 import { PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { allocatePackets, PacketTable } from '../../lib/packets/packet-table.ts';
 import { SendCampaigns } from '../../lib/packets/send-campaigns.ts';
@@ -20,6 +21,7 @@ export function openSends(slots: number, words = slots * 64) {
     creator,
     () => seedBytes(seed, seeds++),
     (userId, packetId) => told.push({ userId, packetId }),
+    DEFAULT_MAX_SHARES,
     START_SECOND,
   );
   const totalsOf = (notices: typeof told) =>
