@@ -1,0 +1,36 @@
+// What an acceptor counts: the names of its block of shared counters, in the order of their cells.
+
+import { CLOSE_REASONS, type CloseReason } from './close-reasons.ts';
+
+const COUNTS = [
+  'connectionsOpen',
+  'connectionsAccepted',
+  'requestsLogin',
+  'requestsShake',
+  'requestsGrab',
+  'requestsHello',
+  'requestsPing',
+  'shakesNone',
+  'shakesOverload',
+  'grabsBusy',
+  'noticesSent',
+  'repliesStale',
+  'bytesReceived',
+  'bytesSent',
+] as const;
+
+export const ACCEPTOR_COUNTERS = {
+  counts: [...COUNTS, ...CLOSE_REASONS.map((reason) => `closed:${reason}`)],
+  sums: [],
+};
+
+/** The cell of each count. */
+export const AcceptorCount = Object.fromEntries(COUNTS.map((name, i) => [name, i])) as Record<
+  (typeof COUNTS)[number],
+  number
+>;
+
+/** The cell that counts closes for this reason. */
+export function closeCount(reason: CloseReason): number {
+  return COUNTS.length + CLOSE_REASONS.indexOf(reason);
+}

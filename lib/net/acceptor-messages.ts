@@ -1,0 +1,18 @@
+// What an acceptor thread and main say to each other, by message; never on the path of a request.
+
+import type { LatencyKind } from './latency.ts';
+
+/** From an acceptor to main. */
+export type AcceptorMessage =
+  | { kind: 'listening'; port: number }
+  /** It could not listen; `code` is the system's, such as EADDRINUSE. */
+  | { kind: 'listen-failed'; code: string; message: string }
+  /** Once a second: what was timed since the last one, as encoded histograms. */
+  | { kind: 'latency'; histograms: Partial<Record<LatencyKind, string>> }
+  /** Every connection is closed; the thread ends by itself. */
+  | { kind: 'stopped' };
+
+/** From main to an acceptor: stop accepting, answer what was read, close every connection, end. */
+export interface StopMessage {
+  kind: 'stop';
+}

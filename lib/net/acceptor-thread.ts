@@ -1,0 +1,101 @@
+// The thread of an acceptor: opens its rings, listens, ticks once a second, and stops in good order when main says so.
+
+import type { MessagePort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
+import { Stock } from '../packets/stock.ts';
+import { Consumer } from '../ring/consumer.ts';
+import { CounterWriter } from '../ring/counters.ts';
+import { DoorbellListener, DoorbellRinger } from '../ring/doorbell.ts';
+import { Producer } from '../ring/producer.ts';
+import type { RingMemory } from '../ring/ring.ts';
+import { Acceptor } from './acceptor.ts';
+import { ACCEPTOR_COUNTERS } from './acceptor-counters.ts';
+import type { AcceptorMessage, StopMessage } from './acceptor-messages.ts';
+import type { NetLimits } from './limits.ts';
+import { SocketTransport } from './socket-transport.ts';
+import type { ListenOptions } from './transport.ts';
+import { WorkerLink } from './worker-link.ts';
+
+/** What main hands to an acceptor. */
+export interface AcceptorThreadData {
+  listen: ListenOptions;
+  maxConnections: number;
+  limits: NetLimits;
+  openConnections: SharedArrayBuffer;
+  stock: SharedArrayBuffer;
+  doorbell: SharedArrayBuffer;
+  counters: SharedArrayBuffer;
+  answersLosingShakes: boolean;
+  serverName: string;
+  /** For each worker, in order: the rings between it and this acceptor, how to wake it, and where it rings. */
+  workers: { requests: RingMemory; replies: RingMemory; doorbell: SharedArrayBuffer; port: MessagePort }[];
+}
+
+/** How long a stop waits for replies that are under way, in milliseconds. */
+const DRAIN_MS = 3000;
+
+/** How often a stop looks whether it is done, in milliseconds. */
+const STOP_POLL_MS = 10;
+
+function run(data: AcceptorThreadData): void {
+  const acceptor = new Acceptor({
+    makeTransport: (handler) => new SocketTransport(handler),
+    maxConnections: data.maxConnections,
+    limits: data.limits,
+    openConnections: new Int32Array(data.openConnections),
+    stock: new Stock(data.stock),
+    links: data.workers.map(
+      ({ requests, doorbell }) => new WorkerLink(new Producer(requests), new DoorbellRinger(doorbell)),
+    ),
+    replies: data.workers.map(({ replies }) => new Consumer(replies)),
+    doorbell: new DoorbellListener(data.doorbell),
+    counters: new CounterWriter(data.counters, ACCEPTOR_COUNTERS),
+    answersLosingShakes: data.answersLosingShakes,
+    serverName: data.serverName,
+  });
+  for (const { port } of data.workers) port.on('message', () => acceptor.onDoorbell());
+  acceptor.onDoorbell();
+  const second = setInterval(() => {
+    acceptor.keepTime();
+    post({ kind: 'latency', histograms: acceptor.latency.take() });
+  }, 1000);
+  parentPort!.on('message', (_stop: StopMessage) => {
+    clearInterval(second);
+    // After the poll of this turn: it holds what had arrived when the stop was asked for, and that is still read.
+    setImmediate(() => stop(acceptor, data));
+  });
+  acceptor.transport.listen(data.listen).then(
+    (port) => post({ kind: 'listening', port }),
+    (error: NodeJS.ErrnoException) =>
+      post({ kind: 'listen-failed', code: error.code ?? 'UNKNOWN', message: error.message }),
+  );
+}
+
+/** Stops in steps, each bounded in time: answer what was read; say goodbye; close what is left. */
+function stop(acceptor: Acceptor, data: AcceptorThreadData): void {
+  acceptor.beginStop();
+  let isClosing = false;
+  let deadline = performance.now() + DRAIN_MS;
+  const poll = setInterval(() => {
+    acceptor.drainReplies();
+    const isLate = performance.now() > deadline;
+    if (!isClosing && (acceptor.isDrained || isLate)) {
+      isClosing = true;
+      deadline = performance.now() + data.limits.closeTimeoutSeconds * 1000;
+      acceptor.closeAll();
+    } else if (isClosing && (acceptor.openCount === 0 || isLate)) {
+      clearInterval(poll);
+      acceptor.destroyAll();
+      post({ kind: 'latency', histograms: acceptor.latency.take() });
+      post({ kind: 'stopped' });
+      for (const { port } of data.workers) port.close();
+      parentPort!.close();
+    }
+  }, STOP_POLL_MS);
+}
+
+function post(message: AcceptorMessage): void {
+  parentPort!.postMessage(message);
+}
+
+run(workerData as AcceptorThreadData);

@@ -1,0 +1,170 @@
+// One acceptor: reads what clients send, answers losing shakes itself, passes the rest to the SET workers and writes
+// their replies.
+//
+// Runs on a thread of its own with an event loop. It sleeps in the loop's poll; workers ring it through a port. So that
+// replies need not wait for a long turn of the loop to end, the reply rings are also drained between reads.
+
+import type { Stock } from '../packets/stock.ts';
+import { FrameReader } from '../protocol/frame-reader.ts';
+import { FrameFault, SERVER_RULES } from '../protocol/frame-rules.ts';
+import type { Consumer } from '../ring/consumer.ts';
+import type { CounterWriter } from '../ring/counters.ts';
+import type { DoorbellListener } from '../ring/doorbell.ts';
+import { AcceptorCount } from './acceptor-counters.ts';
+import type { CloseReason } from './close-reasons.ts';
+import { ConnectionKeeper } from './connection-keeper.ts';
+import { ConnectionState, ConnectionTable } from './connection-table.ts';
+import { LatencyRecorder } from './latency.ts';
+import { type NetLimits, READS_PER_DRAIN } from './limits.ts';
+import { Outgoing } from './outgoing.ts';
+import { ReplyPath } from './reply-path.ts';
+import { RequestPath } from './request-path.ts';
+import type { Transport, TransportHandler } from './transport.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+export interface AcceptorParts {
+  /** Makes the transport that reports to this acceptor. */
+  makeTransport: (handler: TransportHandler) => Transport;
+  maxConnections: number;
+  limits: NetLimits;
+  /** One word, shared by all acceptors: connections open in the whole process. */
+  openConnections: Int32Array;
+  stock: Stock;
+  links: readonly WorkerLink[];
+  /** The reply ring of each worker, in the order of `links`. */
+  replies: readonly Consumer[];
+  doorbell: DoorbellListener;
+  counters: CounterWriter;
+  answersLosingShakes: boolean;
+  serverName: string;
+}
+
+export class Acceptor implements TransportHandler {
+  readonly transport: Transport;
+  readonly latency = new LatencyRecorder();
+  readonly #table: ConnectionTable;
+  readonly #keeper: ConnectionKeeper;
+  readonly #requests: RequestPath;
+  readonly #replyPath: ReplyPath;
+  readonly #outgoing: Outgoing;
+  readonly #reader: FrameReader;
+  readonly #links: readonly WorkerLink[];
+  readonly #replies: readonly Consumer[];
+  readonly #doorbell: DoorbellListener;
+  readonly #counters: CounterWriter;
+  #reads = 0;
+  #isStopping = false;
+
+  constructor(parts: AcceptorParts) {
+    const { links, counters, stock } = parts;
+    this.transport = parts.makeTransport(this);
+    this.#links = links;
+    this.#replies = parts.replies;
+    this.#doorbell = parts.doorbell;
+    this.#counters = counters;
+    this.#table = new ConnectionTable(parts.maxConnections);
+    this.#outgoing = new Outgoing(this.transport, (connection) => this.#keeper.closeSlow(connection));
+    this.#reader = new FrameReader(SERVER_RULES, {
+      onFrame: (connection, bytes, offset, length, opcode) =>
+        this.#requests.onFrame(connection, bytes, offset, length, opcode),
+    });
+    const shared = { table: this.#table, outgoing: this.#outgoing, links, counters };
+    this.#keeper = new ConnectionKeeper({
+      ...shared,
+      transport: this.transport,
+      reader: this.#reader,
+      openConnections: parts.openConnections,
+      maxConnections: parts.maxConnections,
+      limits: parts.limits,
+    });
+    const { answersLosingShakes, serverName } = parts;
+    this.#requests = new RequestPath({ ...shared, keeper: this.#keeper, stock, answersLosingShakes });
+    this.#replyPath = new ReplyPath({ ...shared, keeper: this.#keeper, latency: this.latency, serverName });
+  }
+
+  onOpen(): number {
+    return this.#keeper.open();
+  }
+
+  // HOT
+  onData(connection: number, bytes: Uint8Array, length: number): void {
+    if (this.#isStopping || this.#table.states[connection] === ConnectionState.CLOSING) return;
+    const receivedUs = clockUs();
+    this.#requests.receivedUs = receivedUs;
+    this.#counters.add(AcceptorCount.bytesReceived, length);
+    const fault = this.#reader.feed(connection, bytes, length);
+    if (fault !== FrameFault.NONE) this.#keeper.close(connection, 'frame', 'frame');
+    this.#outgoing.flush();
+    for (let i = 0; i < this.#links.length; i++) this.#links[i].flush();
+    if (this.#requests.answeredShakes > 0) {
+      this.latency.record('shake', (clockUs() - receivedUs) | 0, this.#requests.answeredShakes);
+      this.#requests.answeredShakes = 0;
+    }
+    if (++this.#reads % READS_PER_DRAIN === 0) this.drainReplies();
+  }
+
+  onClosed(connection: number, reason: CloseReason): void {
+    this.#keeper.forget(connection, reason);
+  }
+
+  /** A worker has rung: takes every reply, then announces sleep, and looks again before it believes it. */
+  onDoorbell(): void {
+    for (;;) {
+      this.drainReplies();
+      this.#doorbell.announceSleep();
+      if (!this.#replies.some((ring) => ring.available() > 0)) return;
+      this.#doorbell.cancelSleep();
+    }
+  }
+
+  /** Writes the replies that have come. */
+  // HOT
+  drainReplies(): void {
+    const nowUs = clockUs();
+    for (let i = 0; i < this.#replies.length; i++) {
+      while (this.#replyPath.drain(i, this.#replies[i], nowUs) > 0) this.#links[i].flush();
+    }
+    if (this.#outgoing.sentBytes > 0) {
+      this.#counters.add(AcceptorCount.bytesSent, this.#outgoing.sentBytes);
+      this.#outgoing.sentBytes = 0;
+    }
+  }
+
+  /** A second has passed: ends connections that ran out of time, and sends what found no room in a request ring. */
+  keepTime(): void {
+    this.#keeper.keepTime();
+    for (const link of this.#links) link.flush();
+    this.drainReplies();
+  }
+
+  /** Stops accepting and reading; replies to what was read still go out. */
+  beginStop(): void {
+    this.#isStopping = true;
+    this.transport.stopListening();
+  }
+
+  /** True once every request that was read has been answered. */
+  get isDrained(): boolean {
+    return this.#links.every((link) => link.inFlight === 0 && link.waitingCount === 0);
+  }
+
+  /** Connections of this acceptor that are not gone yet. */
+  get openCount(): number {
+    return this.#keeper.openCount;
+  }
+
+  /** Closes every connection, in good order. */
+  closeAll(): void {
+    this.#keeper.closeAll();
+  }
+
+  /** Closes at once what has not gone by itself. */
+  destroyAll(): void {
+    this.#keeper.destroyAll();
+  }
+}
+
+/** The acceptor's clock in microseconds; wraps at 2^32, so compare by difference. */
+function clockUs(): number {
+  return (performance.now() * 1000) | 0;
+}

@@ -1,0 +1,29 @@
+// Why a connection ended: every close has one of these reasons, and each is counted.
+
+/** The reasons in the order of their counters. */
+export const CLOSE_REASONS = [
+  /** The peer closed it. */
+  'peer',
+  /** The network reported an error, such as a reset. */
+  'error',
+  /** A frame broke the rules of the protocol. */
+  'frame',
+  /** The body of an extended frame was not what it has to be. */
+  'body',
+  /** A request came before LOGIN or HELLO. */
+  'not-logged-in',
+  /** It did not log in within loginTimeoutSeconds. */
+  'login-timeout',
+  /** A frame did not become whole within frameTimeoutSeconds. */
+  'frame-timeout',
+  /** It did not read what was sent to it: over MAX_QUEUED_BYTES. */
+  'slow-consumer',
+  /** The same user logged in on another connection. */
+  'replaced',
+  /** Refused at once: the server holds as many connections as it may. */
+  'limit',
+  /** The server stopped. */
+  'shutdown',
+] as const;
+
+export type CloseReason = (typeof CLOSE_REASONS)[number];

@@ -1,0 +1,41 @@
+// The bounds of the network side, each with its reason.
+
+/** How long connections may take, in whole seconds of the acceptor's clock: a limit is passed up to a second late. */
+export interface NetLimits {
+  /** To log in once connected: existing clients take one. */
+  loginTimeoutSeconds: number;
+  /** To send one frame to its end: it fits into one network packet. */
+  frameTimeoutSeconds: number;
+  /** To read what is queued and to close their side, once we have closed ours. */
+  closeTimeoutSeconds: number;
+}
+
+export const DEFAULT_NET_LIMITS: NetLimits = {
+  loginTimeoutSeconds: 30,
+  frameTimeoutSeconds: 10,
+  closeTimeoutSeconds: 2,
+};
+
+/** Requests that one acceptor may have under way to one worker: 8,192 at 75,000/s are a tenth of a second of waiting. */
+export const MAX_IN_FLIGHT = 8192;
+
+/** Of these, how many may be shakes: the rest is kept for logins and grabs, which are shed last. */
+export const MAX_SHAKES_IN_FLIGHT = (MAX_IN_FLIGHT * 3) / 4;
+
+/** Requests that one connection may have under way: more than any honest client pipelines. */
+export const MAX_IN_FLIGHT_PER_CONNECTION = 1024;
+
+/** Bytes queued towards one connection before it counts as a slow consumer and is closed: about 9,000 replies. */
+export const MAX_QUEUED_BYTES = 256 * 1024;
+
+/** After how many reads the reply rings are drained: one turn of the event loop can hold tens of thousands of reads. */
+export const READS_PER_DRAIN = 32;
+
+/** Length of the listen queue: what the kernel's somaxconn usually allows. */
+export const BACKLOG = 4096;
+
+/** Descriptors that the process needs for itself: standard streams, event loops, control connections, files. */
+export const RESERVED_DESCRIPTORS = 256;
+
+/** How long a client that was answered BUSY should wait, in milliseconds. */
+export const RETRY_AFTER_MS = 200;

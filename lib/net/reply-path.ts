@@ -1,0 +1,235 @@
+// What an acceptor does with each reply that comes back from a worker: finds the connection, writes the frame.
+
+import { writeGrabResult, writeLoginResult, writeNotice, writeShakeResult } from '../protocol/classic.ts';
+import { GRAB_RESULT_BYTES, LOGIN_RESULT_BYTES, NOTICE_BYTES, SHAKE_RESULT_BYTES } from '../protocol/classic-layout.ts';
+import {
+  PROTOCOL_VERSION,
+  type RichGrabResult,
+  type RichNotice,
+  SPLIT_NAMES,
+  type Welcome,
+} from '../protocol/extended.ts';
+import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import { packFrame } from '../protocol/message-pack.ts';
+import { GRAB_STATUS_NAMES, LoginResult, Opcode } from '../protocol/opcodes.ts';
+import {
+  COMMITMENT_WORDS,
+  REPLY_AMOUNT,
+  REPLY_COMMITMENT,
+  REPLY_CONNECTION,
+  REPLY_COUNT,
+  REPLY_EXPIRES_AT,
+  REPLY_GENERATION,
+  REPLY_KIND,
+  REPLY_MODE,
+  REPLY_PACKET,
+  REPLY_RECEIVED,
+  REPLY_RESULT,
+  REPLY_RICH,
+  REPLY_SENDER,
+  REPLY_STAMP_HIGH,
+  REPLY_STAMP_LOW,
+  REPLY_USER,
+  REPLY_USERS,
+  ReplyKind,
+} from '../protocol/slot-layout.ts';
+import type { Consumer } from '../ring/consumer.ts';
+import type { CounterWriter } from '../ring/counters.ts';
+import { AcceptorCount } from './acceptor-counters.ts';
+import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
+import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
+import type { LatencyKind, LatencyRecorder } from './latency.ts';
+import { MAX_IN_FLIGHT_PER_CONNECTION } from './limits.ts';
+import type { Outgoing } from './outgoing.ts';
+import type { WorkerLink } from './worker-link.ts';
+
+/** What the path works with; all of it belongs to the same acceptor. */
+export interface ReplyParts {
+  table: ConnectionTable;
+  keeper: ConnectionKeeper;
+  outgoing: Outgoing;
+  links: readonly WorkerLink[];
+  counters: CounterWriter;
+  latency: LatencyRecorder;
+  /** Name and version of the server, for WELCOME. */
+  serverName: string;
+}
+
+/** Which histogram a reply's time goes to. */
+const LATENCY_OF: Partial<Record<number, LatencyKind>> = {
+  [ReplyKind.LOGIN]: 'login',
+  [ReplyKind.SHAKE]: 'shake',
+  [ReplyKind.GRAB]: 'grab',
+};
+
+/** Owned by one acceptor. */
+export class ReplyPath {
+  readonly #parts: ReplyParts;
+
+  constructor(parts: ReplyParts) {
+    this.#parts = parts;
+  }
+
+  /** Writes what has come from a worker. Returns how many slots that were. @param nowUs the acceptor's clock, wrapping */
+  // HOT
+  drain(worker: number, ring: Consumer, nowUs: number): number {
+    const count = ring.available();
+    if (count === 0) return 0;
+    let answers = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = ring.slotAt(i);
+      if (ring.words[slot + REPLY_KIND] < ReplyKind.NOTICE) answers++;
+      this.#handle(ring.words, slot, nowUs);
+    }
+    this.#parts.outgoing.flush();
+    ring.release(count);
+    // Only now may the worker be sent as many more: it counts on the slots of their replies being free.
+    this.#parts.links[worker].countReplies(answers);
+    return count;
+  }
+
+  // HOT
+  #handle(words: Int32Array, slot: number, nowUs: number): void {
+    const { table, counters, latency } = this.#parts;
+    const kind = words[slot + REPLY_KIND];
+    const connection = words[slot + REPLY_CONNECTION];
+    const isLive = table.isLive(connection, words[slot + REPLY_GENERATION]);
+    if (kind < ReplyKind.NOTICE) {
+      const timed = LATENCY_OF[kind];
+      if (timed !== undefined) latency.record(timed, (nowUs - words[slot + REPLY_RECEIVED]) | 0, 1);
+      if (isLive) table.inFlight[connection]--;
+    }
+    if (!isLive || table.states[connection] === ConnectionState.CLOSING) {
+      counters.add(AcceptorCount.repliesStale, 1);
+      return;
+    }
+    switch (kind) {
+      case ReplyKind.SHAKE:
+        this.#shake(connection, words, slot);
+        break;
+      case ReplyKind.GRAB:
+        this.#grab(connection, words, slot);
+        break;
+      case ReplyKind.LOGIN:
+        this.#login(connection, words, slot);
+        break;
+      case ReplyKind.NOTICE:
+        this.#notice(connection, words, slot);
+        break;
+      case ReplyKind.REPLACED:
+        this.#replaced(connection, words, slot);
+        break;
+      case ReplyKind.NOT_LOGGED_IN:
+        this.#parts.keeper.close(connection, 'not-logged-in', 'not-logged-in');
+        break;
+    }
+  }
+
+  #shake(connection: number, words: Int32Array, slot: number): void {
+    const { outgoing } = this.#parts;
+    const place = outgoing.reserve(connection, SHAKE_RESULT_BYTES);
+    writeShakeResult(
+      outgoing.bytes,
+      place,
+      words[slot + REPLY_STAMP_HIGH],
+      words[slot + REPLY_STAMP_LOW],
+      words[slot + REPLY_USER],
+      words[slot + REPLY_RESULT],
+      words[slot + REPLY_PACKET],
+      words[slot + REPLY_AMOUNT],
+    );
+  }
+
+  #grab(connection: number, words: Int32Array, slot: number): void {
+    const { table, outgoing } = this.#parts;
+    const stampHigh = words[slot + REPLY_STAMP_HIGH];
+    const stampLow = words[slot + REPLY_STAMP_LOW];
+    const packetId = words[slot + REPLY_PACKET];
+    const amountCents = words[slot + REPLY_AMOUNT];
+    if (table.rich[connection] === 1) {
+      const status = GRAB_STATUS_NAMES[words[slot + REPLY_RESULT]];
+      const body: RichGrabResult = { packetId: packetId >>> 0, status, amountCents };
+      outgoing.send(connection, packFrame(Opcode.RICH_GRAB_RESULT, stampHigh, stampLow, body));
+      return;
+    }
+    const place = outgoing.reserve(connection, GRAB_RESULT_BYTES);
+    writeGrabResult(outgoing.bytes, place, stampHigh, stampLow, packetId, amountCents);
+  }
+
+  #login(connection: number, words: Int32Array, slot: number): void {
+    const { table, outgoing, keeper } = this.#parts;
+    const stampHigh = words[slot + REPLY_STAMP_HIGH];
+    const stampLow = words[slot + REPLY_STAMP_LOW];
+    const userId = words[slot + REPLY_USER];
+    const result = words[slot + REPLY_RESULT];
+    // Everything before this reply was in the form of the login before it, and everything after is in the form of this.
+    table.rich[connection] = words[slot + REPLY_RICH];
+    if (result === LoginResult.OK) {
+      table.states[connection] = ConnectionState.LOGGED_IN;
+    } else if (table.userIds[connection] === userId) {
+      table.states[connection] = ConnectionState.NEW;
+      table.userIds[connection] = NO_USER;
+      table.sinceTick[connection] = keeper.tick;
+    }
+    if (table.rich[connection] === 0) {
+      const place = outgoing.reserve(connection, LOGIN_RESULT_BYTES);
+      writeLoginResult(outgoing.bytes, place, stampHigh, stampLow, userId, result);
+    } else if (result === LoginResult.OK) {
+      const body: Welcome = {
+        version: PROTOCOL_VERSION,
+        userId,
+        server: this.#parts.serverName,
+        limits: { maxFrameBytes: MAX_FRAME_BYTES, maxInFlight: MAX_IN_FLIGHT_PER_CONNECTION },
+        pendingNotices: words[slot + REPLY_COUNT],
+      };
+      outgoing.send(connection, packFrame(Opcode.WELCOME, stampHigh, stampLow, body));
+    } else {
+      keeper.sendError(connection, 'full', stampHigh, stampLow);
+    }
+  }
+
+  #notice(connection: number, words: Int32Array, slot: number): void {
+    const { table, outgoing, counters } = this.#parts;
+    counters.add(AcceptorCount.noticesSent, 1);
+    if (table.rich[connection] === 1) {
+      outgoing.send(connection, packFrame(Opcode.RICH_NOTICE, 0, unixSeconds(), readNotice(words, slot)));
+      return;
+    }
+    const place = outgoing.reserve(connection, NOTICE_BYTES);
+    writeNotice(
+      outgoing.bytes,
+      place,
+      unixSeconds(),
+      words[slot + REPLY_PACKET],
+      words[slot + REPLY_AMOUNT],
+      words[slot + REPLY_COUNT],
+      words[slot + REPLY_USERS],
+      words[slot + REPLY_USERS + 1],
+      words[slot + REPLY_USERS + 2],
+    );
+  }
+
+  /** The user has logged in elsewhere: this connection is told, and closed. */
+  #replaced(connection: number, words: Int32Array, slot: number): void {
+    const { table, outgoing, keeper } = this.#parts;
+    if (table.rich[connection] === 0) {
+      const place = outgoing.reserve(connection, LOGIN_RESULT_BYTES);
+      writeLoginResult(outgoing.bytes, place, 0, unixSeconds(), words[slot + REPLY_USER], LoginResult.REPLACED);
+    }
+    keeper.close(connection, 'replaced', 'replaced');
+  }
+}
+
+function readNotice(words: Int32Array, slot: number): RichNotice {
+  const commitment = Buffer.alloc(4 * COMMITMENT_WORDS);
+  for (let i = 0; i < COMMITMENT_WORDS; i++) commitment.writeInt32BE(words[slot + REPLY_COMMITMENT + i], 4 * i);
+  return {
+    packetId: words[slot + REPLY_PACKET],
+    totalCents: words[slot + REPLY_AMOUNT],
+    shares: words[slot + REPLY_COUNT],
+    senderId: words[slot + REPLY_SENDER],
+    expiresAt: words[slot + REPLY_EXPIRES_AT] >>> 0,
+    mode: SPLIT_NAMES[words[slot + REPLY_MODE]],
+    commitment,
+  };
+}

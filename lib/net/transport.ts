@@ -1,0 +1,46 @@
+// What an acceptor needs of the network, and nothing of how it is done: the interface every transport implements.
+
+import type { CloseReason } from './close-reasons.ts';
+
+/** What became of the bytes handed to `write`. */
+export const WriteOutcome = {
+  /** They are on their way; the caller may reuse the buffer. */
+  DONE: 0,
+  /** They wait for the peer, in the caller's buffer: those bytes must not be written again. */
+  KEPT: 1,
+  /** The peer does not read: more than MAX_QUEUED_BYTES would wait. Nothing more is queued; close the connection. */
+  TOO_SLOW: 2,
+} as const;
+export type WriteOutcome = (typeof WriteOutcome)[keyof typeof WriteOutcome];
+
+/** The acceptor, as a transport sees it. Connections are named by index. */
+export interface TransportHandler {
+  /** A peer has connected. Returns the connection's index, or NO_CONNECTION to refuse it. */
+  onOpen(): number;
+  /** `length` bytes have arrived. They are only good during the call. */
+  onData(connection: number, bytes: Uint8Array, length: number): void;
+  /** The connection is gone; the index is free. `reason` is why, unless the acceptor closed it itself. */
+  onClosed(connection: number, reason: CloseReason): void;
+}
+
+export interface ListenOptions {
+  host: string;
+  /** 0 lets the system choose. */
+  port: number;
+  /** Share the port with other acceptors. */
+  reusePort: boolean;
+}
+
+/** One thread's network. */
+export interface Transport {
+  /** Starts accepting. Resolves to the port. @throws the system's error, such as EADDRINUSE */
+  listen(options: ListenOptions): Promise<number>;
+  /** Accepts no more; open connections go on. */
+  stopListening(): void;
+  /** Sends `bytes` from `start` to `end`. */
+  write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome;
+  /** Sends what is queued, says goodbye, and waits for the peer's goodbye. `onClosed` follows, or call `destroy`. */
+  end(connection: number): void;
+  /** Closes at once. `onClosed` follows. */
+  destroy(connection: number): void;
+}
