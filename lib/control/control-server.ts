@@ -1,0 +1,94 @@
+// The control API: HTTP on the main thread, for operators and programs on this machine. Never on the path of a client.
+//
+// It checks what comes in, calls what the server hands it, and turns outcomes into JSON. Errors are {code, message}.
+
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import { type DropBody, dropBody, idParams, type SendBody, sendBody } from './schemas.ts';
+
+/** What the server hands to the control API. What these return is sent as JSON. */
+export interface ControlTarget {
+  /** False once the server has begun to stop. */
+  isServing(): boolean;
+  status(): Promise<object>;
+  createDrop(body: DropBody): Promise<object>;
+  drop(id: number): object;
+  closeDrop(id: number): object;
+  createSend(body: SendBody): object;
+  send(id: number): object;
+  packet(id: number): object;
+}
+
+/** HTTP status of the errors that the target throws, by their code. */
+const STATUS_OF_CODE: Record<string, number> = { bad_request: 400, not_found: 404, no_room: 409 };
+
+/** Bytes of a body: the longest that is allowed has a few hundred. */
+const BODY_LIMIT = 64 * 1024;
+
+/** What is said instead of Fastify's own words, by the code of its error. */
+const SENTENCES: Record<string, string> = {
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'the body must be a JSON object',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'the body must be a JSON object',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'the body must be of type application/json',
+  FST_ERR_CTP_BODY_TOO_LARGE: `the body must be at most ${BODY_LIMIT} bytes long`,
+};
+
+/** A request that the schemas refuse. */
+class BadRequest extends Error {
+  readonly code = 'bad_request';
+}
+
+/**
+ * Builds the API; the caller listens.
+ * @param onError told of errors that are nobody's bad input: they are answered 500 and belong into the log
+ */
+export function buildControlServer(target: ControlTarget, onError: (error: Error) => void): FastifyInstance {
+  const answerError = (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
+    const status = STATUS_OF_CODE[error.code] ?? error.statusCode ?? 500;
+    if (status >= 500) {
+      onError(error);
+      return reply.status(status).send({ code: 'internal', message: 'the server failed; its log says more' });
+    }
+    const code = error.code in STATUS_OF_CODE ? error.code : 'bad_request';
+    return reply.status(status).send({ code, message: SENTENCES[error.code] ?? error.message });
+  };
+  const app = Fastify({
+    logger: false,
+    bodyLimit: BODY_LIMIT,
+    forceCloseConnections: true,
+    frameworkErrors: answerError,
+  });
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler((request, reply) =>
+    reply.status(404).send({ code: 'not_found', message: `there is no ${request.method} ${request.url}` }),
+  );
+
+  app.get('/healthz', (_request, reply) =>
+    target.isServing() ? { ok: true } : reply.status(503).send({ code: 'stopping', message: 'the server is stopping' }),
+  );
+  app.get('/status', () => target.status());
+  app.post('/drops', async (request, reply) => {
+    const drop = await target.createDrop(check(dropBody, request.body));
+    return reply.status(201).send(drop);
+  });
+  app.get('/drops/:id', (request) => target.drop(idOf(request)));
+  app.post('/drops/:id/close', (request) => target.closeDrop(idOf(request)));
+  app.post('/sends', (request, reply) => reply.status(201).send(target.createSend(check(sendBody, request.body))));
+  app.get('/sends/:id', (request) => target.send(idOf(request)));
+  app.get('/packets/:id', (request) => target.packet(idOf(request)));
+  return app;
+}
+
+function idOf(request: FastifyRequest): number {
+  return check(idParams, request.params).id;
+}
+
+/** The value as the schema says, or an error with the sentence of the first thing that is wrong. */
+function check<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  if (issue.code === 'unrecognized_keys') throw new BadRequest(`unknown field: ${issue.keys.join(', ')}`);
+  if (issue.path.length === 0) throw new BadRequest('the body must be a JSON object');
+  throw new BadRequest(issue.message);
+}

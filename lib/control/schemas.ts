@@ -1,0 +1,63 @@
+// What the control API accepts: every body and parameter, checked before anybody else sees it.
+
+import { z } from 'zod';
+
+/** The largest amount of money that a JSON number carries exactly. */
+const MOST_CENTS = Number.MAX_SAFE_INTEGER;
+
+const MOST_RATE = 1_000_000;
+const MOST_USER_ID = 0x7fff_ffff;
+const MOST_COUNT = 0x7fff_ffff;
+const MOST_EXPIRY_SECONDS = 30 * 24 * 60 * 60;
+
+function wholeNumber(name: string, low: number, high: number) {
+  const error = `${name} must be a whole number from ${low} to ${high}`;
+  return z.number({ error }).int({ error }).min(low, { error }).max(high, { error });
+}
+
+function rate(name: string) {
+  const error = `${name} must be a number above 0 and at most ${MOST_RATE}`;
+  return z.number({ error }).gt(0, { error }).max(MOST_RATE, { error });
+}
+
+const cents = (name: string) => wholeNumber(`${name} (cents)`, 1, MOST_CENTS);
+
+/** Body of POST /drops. */
+export const dropBody = z.strictObject({
+  count: wholeNumber('count', 1, MOST_COUNT),
+  rate: rate('rate'),
+  budget: cents('budget'),
+  min: cents('min').optional(),
+  max: cents('max').optional(),
+  winsPerUser: wholeNumber('winsPerUser', 1, MOST_COUNT).optional(),
+});
+export type DropBody = z.infer<typeof dropBody>;
+
+/** Body of POST /sends. */
+export const sendBody = z.strictObject({
+  count: wholeNumber('count', 1, MOST_COUNT),
+  rate: rate('rate'),
+  shares: wholeNumber('shares', 1, MOST_COUNT),
+  total: z.union([cents('total'), z.tuple([cents('total'), cents('total')])], {
+    error: 'total must be cents, or [low, high] in cents: whole numbers from 1',
+  }),
+  users: z.tuple([wholeNumber('users[0]', 0, MOST_USER_ID), wholeNumber('users[1]', 0, MOST_USER_ID)], {
+    error: `users must be [first, last]: user ids from 0 to ${MOST_USER_ID}`,
+  }),
+  mode: z.enum(['lucky', 'line', 'equal'], { error: "mode must be 'lucky', 'line' or 'equal'" }).optional(),
+  expiresInSeconds: wholeNumber('expiresInSeconds', 1, MOST_EXPIRY_SECONDS).optional(),
+});
+export type SendBody = z.infer<typeof sendBody>;
+
+/** Ids go through 32 bits: a longer one would be taken for another. */
+const MOST_ID = 0xffff_ffff;
+const idError = `the id must be a whole number from 0 to ${MOST_ID}`;
+
+/** The parameter of /drops/:id and its like. */
+export const idParams = z.strictObject({
+  id: z
+    .string()
+    .regex(/^\d{1,10}$/, { error: idError })
+    .transform(Number)
+    .pipe(z.number().max(MOST_ID, { error: idError })),
+});

@@ -1,0 +1,81 @@
+// Gathers the latency histograms that the threads send: one since the start and one for the present interval, by kind.
+
+import { build, decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
+
+/** The longest time that is told apart: a minute. Record longer ones as this. */
+export const MAX_MICROSECONDS = 60_000_000;
+
+/** Percentiles of a histogram, in microseconds. */
+export interface LatencySummary {
+  count: number;
+  meanUs: number;
+  p50Us: number;
+  p90Us: number;
+  p99Us: number;
+  p999Us: number;
+  maxUs: number;
+}
+
+/** Main thread. `kinds` is fixed at the start; histograms of other kinds are an error of the caller. */
+export class LatencyLog<Kind extends string> {
+  readonly kinds: readonly Kind[];
+  readonly #total = new Map<Kind, JsHistogram>();
+  #interval = new Map<Kind, JsHistogram>();
+
+  constructor(kinds: readonly Kind[]) {
+    this.kinds = kinds;
+    for (const kind of kinds) this.#total.set(kind, buildMicroseconds());
+  }
+
+  /** Adds what one thread has timed since it last sent. */
+  add(histograms: Partial<Record<Kind, string>>): void {
+    for (const kind of this.kinds) {
+      const encoded = histograms[kind];
+      if (encoded === undefined) continue;
+      const histogram = decodeFromCompressedBase64(encoded) as JsHistogram;
+      this.#total.get(kind)!.add(histogram);
+      const interval = this.#interval.get(kind);
+      if (interval === undefined) this.#interval.set(kind, histogram);
+      else interval.add(histogram);
+    }
+  }
+
+  /** Everything since the start. */
+  summarizeTotal(kind: Kind): LatencySummary {
+    return summarize(this.#total.get(kind)!);
+  }
+
+  /** Ends the interval: its histograms, for the kinds that had any. */
+  takeInterval(): Map<Kind, JsHistogram> {
+    const taken = this.#interval;
+    this.#interval = new Map();
+    return taken;
+  }
+}
+
+/** A histogram of microseconds up to a minute, three significant digits. */
+export function buildMicroseconds(): JsHistogram {
+  return build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: MAX_MICROSECONDS,
+    numberOfSignificantValueDigits: 3,
+    // Counts as doubles: a total passes 2^32 of one and the same time within days.
+    bitBucketSize: 64,
+  }) as JsHistogram;
+}
+
+/** The percentiles of a histogram of microseconds; all 0 when it is empty. */
+export function summarize(histogram: JsHistogram): LatencySummary {
+  if (histogram.totalCount === 0) {
+    return { count: 0, meanUs: 0, p50Us: 0, p90Us: 0, p99Us: 0, p999Us: 0, maxUs: 0 };
+  }
+  return {
+    count: histogram.totalCount,
+    meanUs: Math.round(histogram.mean),
+    p50Us: histogram.getValueAtPercentile(50),
+    p90Us: histogram.getValueAtPercentile(90),
+    p99Us: histogram.getValueAtPercentile(99),
+    p999Us: histogram.getValueAtPercentile(99.9),
+    maxUs: histogram.maxValue,
+  };
+}

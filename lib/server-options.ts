@@ -1,0 +1,115 @@
+// The options of a server: their defaults, their bounds, and what this machine allows.
+
+import { execFileSync } from 'node:child_process';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { type NetLimits, RESERVED_DESCRIPTORS } from './net/limits.ts';
+import { DEFAULT_MAX_SHARES, MAX_PACKET_SLOTS, MAX_SHARES } from './packets/limits.ts';
+import { WAIT_STRATEGIES, type WaitStrategyName } from './ring/wait-strategy.ts';
+import { ServerError } from './server-error.ts';
+
+export interface ServerOptions {
+  /** Where clients connect; port 0 lets the system choose. */
+  host: string;
+  port: number;
+  /** Where the control API listens; port 0 lets the system choose. */
+  controlHost: string;
+  controlPort: number;
+  /** SETs: shards of the users. */
+  sets: number;
+  /** Threads that own connections, and threads that own SETs. */
+  acceptors: number;
+  workers: number;
+  /** Connections in all; 0 means as many as the descriptors allow. */
+  maxConnections: number;
+  /** Other time limits for connections than DEFAULT_NET_LIMITS. */
+  netLimits?: Partial<NetLimits>;
+  /** Sent packets that the table holds. */
+  packetSlots: number;
+  /** Shares that one sent packet may have. */
+  maxShares: number;
+  /** Who answers a shake that cannot win. */
+  losingShake: 'acceptor' | 'worker';
+  waitStrategy: WaitStrategyName;
+  /** Directory of the server's files; made if it is missing. */
+  data: string;
+}
+
+export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
+  host: '127.0.0.1',
+  port: 1025,
+  controlHost: '127.0.0.1',
+  controlPort: 8989,
+  sets: 256,
+  acceptors: 1,
+  workers: 1,
+  maxConnections: 0,
+  packetSlots: MAX_PACKET_SLOTS,
+  maxShares: DEFAULT_MAX_SHARES,
+  losingShake: 'acceptor',
+  waitStrategy: 'park',
+  data: './data',
+};
+
+const MAX_SETS = 65_536;
+const MAX_THREADS = 64;
+
+/** The longest time limit of a connection: an hour. */
+const MAX_LIMIT_SECONDS = 3600;
+
+/** The fewest connections that make a server worth starting. */
+const LEAST_CONNECTIONS = 16;
+
+/**
+ * Checks the options against their bounds and this machine, makes the data directory, and settles maxConnections.
+ * @throws {ServerError} bad_option, descriptors, data
+ */
+export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
+  const options = { ...DEFAULT_SERVER_OPTIONS, ...given };
+  checkWhole('--port', options.port, 0, 65_535);
+  checkWhole('--control-port', options.controlPort, 0, 65_535);
+  checkWhole('--sets', options.sets, 1, MAX_SETS);
+  checkWhole('--acceptors', options.acceptors, 1, MAX_THREADS);
+  checkWhole('--workers', options.workers, 1, Math.min(MAX_THREADS, options.sets));
+  checkWhole('--packet-slots', options.packetSlots, 1, MAX_PACKET_SLOTS);
+  checkWhole('--max-shares', options.maxShares, 1, MAX_SHARES);
+  checkWhole('--max-connections', options.maxConnections, 0, 10_000_000);
+  for (const [name, seconds] of Object.entries(options.netLimits ?? {}))
+    checkWhole(name, seconds, 1, MAX_LIMIT_SECONDS);
+  if (!Object.hasOwn(WAIT_STRATEGIES, options.waitStrategy)) {
+    throw new ServerError('bad_option', `--wait must be one of ${Object.keys(WAIT_STRATEGIES).join(', ')}`);
+  }
+  const mostConnections = countDescriptors() - RESERVED_DESCRIPTORS;
+  const wanted = options.maxConnections === 0 ? mostConnections : options.maxConnections;
+  if (wanted > mostConnections || wanted < LEAST_CONNECTIONS) {
+    const needed = Math.max(wanted, LEAST_CONNECTIONS);
+    throw new ServerError(
+      'descriptors',
+      `this process may open ${mostConnections + RESERVED_DESCRIPTORS} files, which is enough for ` +
+        `${Math.max(0, mostConnections)} connections, not for ${needed}; raise it with: ulimit -n ${needed + RESERVED_DESCRIPTORS}`,
+    );
+  }
+  makeDataDirectory(options.data);
+  return { ...options, maxConnections: wanted };
+}
+
+/** How many descriptors this process may have open. Node raises the soft limit to the hard one when it starts. */
+export function countDescriptors(): number {
+  const printed = execFileSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
+  return printed === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(printed);
+}
+
+function checkWhole(name: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new ServerError('bad_option', `${name} must be a whole number from ${low} to ${high}`);
+}
+
+function makeDataDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw new ServerError('data', `cannot use the data directory ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,198 @@
+// What GET /status and the interval report say: the shared counters of all threads and the books of main, put together.
+
+import type { IntervalCounts } from './monitor/interval-report.ts';
+import type { LatencyLog, LatencySummary } from './monitor/latency-log.ts';
+import { ACCEPTOR_COUNTERS, AcceptorCount, closeCount } from './net/acceptor-counters.ts';
+import { CLOSE_REASONS, type CloseReason } from './net/close-reasons.ts';
+import type { LatencyKind } from './net/latency.ts';
+import type { DropCampaigns } from './packets/drop-campaigns.ts';
+import type { SendCampaigns } from './packets/send-campaigns.ts';
+import { CounterReader } from './ring/counters.ts';
+import type { ServerMemory } from './server-threads.ts';
+import { WORKER_COUNTERS, WorkerCount, WorkerSum } from './sets/worker-counters.ts';
+
+/** The body of GET /status. Money is in cents, times in microseconds. */
+export interface ServerStatus {
+  name: string;
+  startedAt: string;
+  uptimeSeconds: number;
+  /** 0: normal. */
+  level: number;
+  connections: { open: number; accepted: number; closed: Partial<Record<CloseReason, number>> };
+  /** Users logged in now, and users ever seen. */
+  sessions: number;
+  users: number;
+  shakes: { won: number; wonCents: number; none: number; overload: number };
+  grabs: {
+    won: number;
+    wonCents: number;
+    repeat: number;
+    empty: number;
+    expired: number;
+    notInvited: number;
+    notFound: number;
+    busy: number;
+  };
+  notices: { sent: number; dropped: number };
+  packets: { sent: number; open: number; grabbedShares: number; expired: number };
+  /** funded = claimed + refunded + outstanding; `difference` is what is missing, which is 0. */
+  money: { funded: number; claimed: number; refunded: number; outstanding: number; difference: number };
+  requests: { login: number; shake: number; grab: number; hello: number; ping: number };
+  bytes: { received: number; sent: number };
+  latency: Record<LatencyKind, LatencySummary>;
+  memory: { residentBytes: number; heapUsedBytes: number };
+}
+
+/** How often a status is taken anew when cents are on their way from a packet to a counter at that very moment. */
+const MONEY_TRIES = 10;
+
+/** Main thread. */
+export class StatusBoard {
+  readonly #acceptors: CounterReader;
+  readonly #workers: CounterReader;
+  readonly #drops: DropCampaigns;
+  readonly #sends: SendCampaigns;
+  readonly #latency: LatencyLog<LatencyKind>;
+  readonly #name: string;
+  readonly #startedAt = new Date();
+  #last = { atMs: performance.now(), shakes: 0, won: 0, overload: 0, grabs: 0, notices: 0 };
+
+  constructor(
+    memory: ServerMemory,
+    drops: DropCampaigns,
+    sends: SendCampaigns,
+    latency: LatencyLog<LatencyKind>,
+    name: string,
+  ) {
+    this.#acceptors = new CounterReader(memory.acceptorCounters, ACCEPTOR_COUNTERS);
+    this.#workers = new CounterReader(memory.workerCounters, WORKER_COUNTERS);
+    this.#drops = drops;
+    this.#sends = sends;
+    this.#latency = latency;
+    this.#name = name;
+  }
+
+  /** Takes in what was counted; call it every second or so, so that no count can wrap unseen. */
+  update(): void {
+    this.#acceptors.update();
+    this.#workers.update();
+  }
+
+  /** The whole status. Waits a moment, a few times at most, while money is between a packet and a counter. */
+  async read(): Promise<ServerStatus> {
+    let status = this.#readOnce();
+    for (let tries = 1; tries < MONEY_TRIES && status.money.difference !== 0; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      status = this.#readOnce();
+    }
+    return status;
+  }
+
+  /** What happened since the last call. */
+  takeInterval(): IntervalCounts {
+    this.update();
+    const now = {
+      atMs: performance.now(),
+      shakes: this.#acceptors.count(AcceptorCount.requestsShake),
+      won: this.#workers.count(WorkerCount.shakesWon),
+      overload: this.#acceptors.count(AcceptorCount.shakesOverload),
+      grabs: this.#acceptors.count(AcceptorCount.requestsGrab),
+      notices: this.#acceptors.count(AcceptorCount.noticesSent),
+    };
+    const last = this.#last;
+    this.#last = now;
+    return {
+      seconds: (now.atMs - last.atMs) / 1000,
+      connections: this.#acceptors.count(AcceptorCount.connectionsOpen),
+      shakes: now.shakes - last.shakes,
+      won: now.won - last.won,
+      overload: now.overload - last.overload,
+      grabs: now.grabs - last.grabs,
+      notices: now.notices - last.notices,
+    };
+  }
+
+  #readOnce(): ServerStatus {
+    this.update();
+    const net = (index: number) => this.#acceptors.count(index);
+    const sets = (index: number) => this.#workers.count(index);
+    const packets = this.#sends.totals();
+    const shakeCents = this.#workers.sum(WorkerSum.shakeCents);
+    const grabCents = this.#workers.sum(WorkerSum.grabCents);
+    const memory = process.memoryUsage();
+    return {
+      name: this.#name,
+      startedAt: this.#startedAt.toISOString(),
+      uptimeSeconds: Math.floor((Date.now() - this.#startedAt.getTime()) / 1000),
+      level: 0,
+      connections: {
+        open: net(AcceptorCount.connectionsOpen),
+        accepted: net(AcceptorCount.connectionsAccepted),
+        closed: this.#readCloses(),
+      },
+      sessions: sets(WorkerCount.sessions),
+      users: sets(WorkerCount.users),
+      shakes: {
+        won: sets(WorkerCount.shakesWon),
+        wonCents: shakeCents,
+        none: net(AcceptorCount.shakesNone) + sets(WorkerCount.shakesNone),
+        overload: net(AcceptorCount.shakesOverload),
+      },
+      grabs: {
+        won: sets(WorkerCount.grabsWon),
+        wonCents: grabCents,
+        repeat: sets(WorkerCount.grabsRepeat),
+        empty: sets(WorkerCount.grabsEmpty),
+        expired: sets(WorkerCount.grabsExpired),
+        notInvited: sets(WorkerCount.grabsNotInvited),
+        notFound: sets(WorkerCount.grabsNotFound),
+        busy: net(AcceptorCount.grabsBusy),
+      },
+      notices: { sent: net(AcceptorCount.noticesSent), dropped: sets(WorkerCount.noticesDropped) },
+      packets: {
+        sent: packets.sent,
+        open: packets.open,
+        grabbedShares: packets.grabbedShares,
+        expired: packets.expired,
+      },
+      money: balance(this.#drops.totals(), packets, shakeCents + grabCents),
+      requests: {
+        login: net(AcceptorCount.requestsLogin),
+        shake: net(AcceptorCount.requestsShake),
+        grab: net(AcceptorCount.requestsGrab),
+        hello: net(AcceptorCount.requestsHello),
+        ping: net(AcceptorCount.requestsPing),
+      },
+      bytes: { received: net(AcceptorCount.bytesReceived), sent: net(AcceptorCount.bytesSent) },
+      latency: {
+        login: this.#latency.summarizeTotal('login'),
+        shake: this.#latency.summarizeTotal('shake'),
+        grab: this.#latency.summarizeTotal('grab'),
+      },
+      memory: { residentBytes: memory.rss, heapUsedBytes: memory.heapUsed },
+    };
+  }
+
+  #readCloses(): Partial<Record<CloseReason, number>> {
+    const closed: Partial<Record<CloseReason, number>> = {};
+    for (const reason of CLOSE_REASONS) {
+      const count = this.#acceptors.count(closeCount(reason));
+      if (count > 0) closed[reason] = count;
+    }
+    return closed;
+  }
+}
+
+interface Books {
+  fundedCents: number;
+  refundedCents: number;
+  outstandingCents: number;
+}
+
+/** The check of the books: what main gave out, against what the workers credited. Two sides that share no counter. */
+function balance(drops: Books, sends: Books, claimed: number): ServerStatus['money'] {
+  const funded = drops.fundedCents + sends.fundedCents;
+  const refunded = drops.refundedCents + sends.refundedCents;
+  const outstanding = drops.outstandingCents + sends.outstandingCents;
+  return { funded, claimed, refunded, outstanding, difference: funded - claimed - refunded - outstanding };
+}
