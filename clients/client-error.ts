@@ -1,0 +1,22 @@
+// The one error class of the client library; its code says what happened.
+
+/**
+ * - `connect`: the server could not be reached
+ * - `closed`: the connection ended before the reply came; a grab may be repeated safely
+ * - `not-connected`: there is no connection at the moment
+ * - `timeout`: no reply came in time
+ * - `login`: the server refused the login; the message says why
+ * - `protocol`: the server sent something that is not the protocol
+ * - `server`: the server answered ERROR; the message is the server's
+ */
+export type ClientErrorCode = 'connect' | 'closed' | 'not-connected' | 'timeout' | 'login' | 'protocol' | 'server';
+
+export class ClientError extends Error {
+  readonly code: ClientErrorCode;
+
+  constructor(code: ClientErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ClientError';
+    this.code = code;
+  }
+}

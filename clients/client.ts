@@ -1,0 +1,330 @@
+// A client for one user: promises for requests, an event for packets, and a connection that comes back by itself.
+//
+//   const client = await HongbaoClient.connect({ port: 1025 });
+//   await client.login(42);
+//   client.on('notice', async ({ packetId }) => console.log(await client.grab(packetId)));
+//   console.log(await client.shake());
+
+import { EventEmitter } from 'node:events';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../lib/protocol/classic.ts';
+import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../lib/protocol/classic-layout.ts';
+import {
+  ERROR_MESSAGES,
+  type ErrorBody,
+  PROTOCOL_VERSION,
+  type RichGrabResult,
+  type RichNotice,
+  type Welcome,
+} from '../lib/protocol/extended.ts';
+import { FrameReader } from '../lib/protocol/frame-reader.ts';
+import { CLIENT_RULES, FrameFault } from '../lib/protocol/frame-rules.ts';
+import { MAX_USER_ID } from '../lib/protocol/limits.ts';
+import { packFrame, unpackBody } from '../lib/protocol/message-pack.ts';
+import { FIRST_EXTENDED_OPCODE, LoginResult, Opcode, ShakeResult } from '../lib/protocol/opcodes.ts';
+import { ClientError } from './client-error.ts';
+import { type ClientOptions, DEFAULT_CLIENT_OPTIONS } from './client-options.ts';
+import { PendingRequests } from './pending-requests.ts';
+
+/** What a shake came to. */
+export interface ShakeResultOf {
+  /** `overload`: the server is busy; wait before shaking again. */
+  result: 'won' | 'none' | 'overload';
+  /** 0 unless won. */
+  packetId: number;
+  amountCents: number;
+}
+
+/** What a grab came to. */
+export interface GrabResult {
+  packetId: number;
+  /** 0 if nothing was got. */
+  amountCents: number;
+  /** Why; only sessions opened with `hello` are told. */
+  status?: RichGrabResult['status'];
+  /** With status BUSY: grab again after so many milliseconds. */
+  retryAfterMs?: number;
+}
+
+/** A packet that this user may grab. The same packet may be told again after a new login, until it has been grabbed. */
+export interface Notice {
+  packetId: number;
+  totalCents: number;
+  shares: number;
+  /** The first users it was sent to; only sessions opened with `login` are told. */
+  users?: number[];
+  /** Only sessions opened with `hello` are told these. */
+  senderId?: number;
+  expiresAt?: number;
+  mode?: RichNotice['mode'];
+  commitment?: Uint8Array;
+}
+
+export interface HongbaoClientEvents {
+  notice: [Notice];
+  /** The connection is lost; with `reconnect`, the client is already trying to get it back. */
+  disconnect: [ClientError];
+  /** Connected and logged in again. */
+  reconnect: [];
+  /** The server sent an ERROR that answers no request, such as that this connection was replaced by another. */
+  'server-error': [ErrorBody];
+}
+
+/** How the session was opened, to open it again. */
+type Session = { kind: 'login'; userId: number } | { kind: 'hello'; userId: number; token?: string };
+
+/** The longest classic frame that a client sends. */
+const LONGEST_REQUEST = GRAB_BYTES;
+
+export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
+  readonly #options: ClientOptions;
+  readonly #pending: PendingRequests;
+  #socket: Socket | undefined;
+  /** A socket that is not connected yet. */
+  #connecting: Socket | undefined;
+  #session: Session | undefined;
+  #isClosed = false;
+  #reconnectTimer: NodeJS.Timeout | undefined;
+  #reconnectTries = 0;
+
+  private constructor(options: ClientOptions) {
+    super();
+    this.#options = options;
+    this.#pending = new PendingRequests(options.timeoutMs);
+  }
+
+  /** Connects. @throws {ClientError} connect */
+  static async connect(options: Partial<ClientOptions> = {}): Promise<HongbaoClient> {
+    const client = new HongbaoClient({ ...DEFAULT_CLIENT_OPTIONS, ...options });
+    await client.#open();
+    return client;
+  }
+
+  /** True while there is a connection. */
+  get isConnected(): boolean {
+    return this.#socket !== undefined;
+  }
+
+  /** Logs in as a user, as classic clients do. @throws {ClientError} login, and those of every request */
+  async login(userId: number): Promise<void> {
+    checkUserId(userId);
+    const bytes = new Uint8Array(LOGIN_BYTES);
+    const stamp = this.#pending.nextStamp();
+    writeLogin(bytes, 0, stamp, userId);
+    const result = (await this.#request(stamp, bytes)) as number;
+    if (result !== LoginResult.OK) throw new ClientError('login', describeLoginResult(result));
+    this.#session = { kind: 'login', userId };
+  }
+
+  /**
+   * Logs in as a user with an extended session, which is told more.
+   * @throws {ClientError} login, server, and those of every request
+   */
+  async hello(userId: number, token?: string): Promise<Welcome> {
+    checkUserId(userId);
+    const stamp = this.#pending.nextStamp();
+    const body = { version: PROTOCOL_VERSION, userId, ...(token === undefined ? {} : { token }) };
+    const welcome = await this.#request(stamp, packFrame(Opcode.HELLO, stampHighOf(stamp), stamp, body));
+    this.#session = { kind: 'hello', userId, ...(token === undefined ? {} : { token }) };
+    return welcome as Welcome;
+  }
+
+  /** Shakes once. Not to be repeated blindly: each shake can win. */
+  shake(): Promise<ShakeResultOf> {
+    const bytes = new Uint8Array(SHAKE_BYTES);
+    const stamp = this.#pending.nextStamp();
+    writeShake(bytes, 0, stamp, this.#session?.userId ?? 0);
+    return this.#request(stamp, bytes) as Promise<ShakeResultOf>;
+  }
+
+  /** Grabs a share of a packet. Safe to repeat: a user who has a share is told the same amount again. */
+  grab(packetId: number): Promise<GrabResult> {
+    const bytes = new Uint8Array(LONGEST_REQUEST);
+    const stamp = this.#pending.nextStamp();
+    writeGrab(bytes, 0, stamp, this.#session?.userId ?? 0, packetId);
+    return this.#request(stamp, bytes) as Promise<GrabResult>;
+  }
+
+  /** Asks the server for a sign of life; resolves to the time it took, in milliseconds. */
+  async ping(): Promise<number> {
+    const startedAt = performance.now();
+    const stamp = this.#pending.nextStamp();
+    await this.#request(stamp, packFrame(Opcode.PING, stampHighOf(stamp), stamp, null));
+    return performance.now() - startedAt;
+  }
+
+  /** Closes the connection for good; requests under way fail with `closed`. */
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#reconnectTimer);
+    this.#connecting?.destroy();
+    this.#socket?.destroy();
+    this.#lose(new ClientError('closed', 'the client was closed'));
+  }
+
+  #request(stamp: number, bytes: Uint8Array): Promise<unknown> {
+    if (this.#socket === undefined) {
+      return Promise.reject(new ClientError('not-connected', 'there is no connection to the server at the moment'));
+    }
+    const reply = this.#pending.add(stamp);
+    this.#socket.write(bytes);
+    return reply;
+  }
+
+  #open(): Promise<void> {
+    const { host, port, timeoutMs } = this.#options;
+    return new Promise((resolve, reject) => {
+      const socket = connectSocket({ host, port, noDelay: true });
+      this.#connecting = socket;
+      const fail = (error: Error) => {
+        this.#connecting = undefined;
+        socket.destroy();
+        reject(new ClientError('connect', `cannot reach ${host}:${port}: ${error.message}`, { cause: error }));
+      };
+      socket.setTimeout(timeoutMs, () => fail(new Error(`no answer within ${timeoutMs} ms`)));
+      socket.once('error', fail);
+      socket.once('connect', () => {
+        this.#connecting = undefined;
+        socket.setTimeout(0);
+        socket.removeListener('error', fail);
+        this.#adopt(socket);
+        resolve();
+      });
+    });
+  }
+
+  /** Makes a connected socket the one that this client speaks through. */
+  #adopt(socket: Socket): void {
+    this.#socket = socket;
+    let cause: Error | undefined;
+    const refuse = () => {
+      cause = new ClientError('protocol', 'the server sent a frame that breaks the protocol');
+      socket.destroy();
+    };
+    const reader = new FrameReader(CLIENT_RULES, {
+      onFrame: (_connection, bytes, offset, length, opcode) => {
+        if (!this.#onFrame(bytes, offset, length, opcode)) refuse();
+        return !socket.destroyed;
+      },
+    });
+    socket.on('data', (chunk: Buffer) => {
+      if (reader.feed(0, chunk, chunk.length) !== FrameFault.NONE) refuse();
+    });
+    socket.on('error', (error) => {
+      cause = error;
+    });
+    socket.on('close', () => {
+      if (this.#socket !== socket) return;
+      const error =
+        cause instanceof ClientError ? cause : new ClientError('closed', 'the connection was lost', { cause });
+      this.#lose(error);
+      if (!this.#isClosed && this.#options.reconnect) this.#planReconnect();
+    });
+  }
+
+  /** Returns false if the frame is not what its opcode promises. */
+  #onFrame(bytes: Uint8Array, offset: number, length: number, opcode: number): boolean {
+    if (opcode >= FIRST_EXTENDED_OPCODE) {
+      return this.#onExtendedFrame(bytes, offset, opcode, unpackBody(bytes, offset, length));
+    }
+    const field = (index: number) => readUint32(bytes, offset + BODY_OFFSET + 4 * index);
+    switch (opcode) {
+      case Opcode.LOGIN_RESULT:
+        if (!this.#pending.settle(bytes, offset, field(1)) && field(1) === LoginResult.REPLACED) this.#onReplaced();
+        break;
+      case Opcode.SHAKE_RESULT:
+        this.#pending.settle(bytes, offset, {
+          result: field(1) === ShakeResult.WON ? 'won' : field(1) === ShakeResult.NONE ? 'none' : 'overload',
+          packetId: field(2),
+          amountCents: field(3),
+        } satisfies ShakeResultOf);
+        break;
+      case Opcode.GRAB_RESULT:
+        this.#pending.settle(bytes, offset, { packetId: field(0), amountCents: field(1) } satisfies GrabResult);
+        break;
+      case Opcode.NOTICE: {
+        const users = [field(3), field(4), field(5)];
+        this.emit('notice', { packetId: field(0), totalCents: field(1), shares: field(2), users });
+        break;
+      }
+    }
+    return true;
+  }
+
+  /** @param body undefined if the frame had none, or one that is not well-formed */
+  #onExtendedFrame(bytes: Uint8Array, offset: number, opcode: number, body: unknown): boolean {
+    if (opcode === Opcode.PONG && body !== undefined) {
+      this.#pending.settle(bytes, offset, body);
+      return true;
+    }
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) return false;
+    if (opcode === Opcode.RICH_NOTICE) this.emit('notice', body as RichNotice);
+    else if (opcode === Opcode.ERROR) this.#onError(bytes, offset, body as ErrorBody);
+    else this.#pending.settle(bytes, offset, body);
+    return true;
+  }
+
+  #onError(bytes: Uint8Array, offset: number, body: ErrorBody): void {
+    const error = new ClientError('server', `${body.code}: ${body.message}`);
+    if (this.#pending.fail(bytes, offset, error)) return;
+    if (body.code === 'replaced') this.#onReplaced();
+    else this.emit('server-error', body);
+  }
+
+  /** Another connection has this user now. Coming back would throw that one out in turn, so this client stays away. */
+  #onReplaced(): void {
+    this.#isClosed = true;
+    this.emit('server-error', { code: 'replaced', message: ERROR_MESSAGES.replaced });
+  }
+
+  #lose(error: ClientError): void {
+    const wasConnected = this.#socket !== undefined;
+    this.#socket = undefined;
+    this.#pending.failAll(error);
+    if (wasConnected) this.emit('disconnect', error);
+  }
+
+  /** Waits a random while, longer each time, so that a restarted server is not met by everybody at once. */
+  #planReconnect(): void {
+    const { reconnectMinMs, reconnectMaxMs } = this.#options;
+    const longest = Math.min(reconnectMaxMs, reconnectMinMs * 2 ** this.#reconnectTries++);
+    this.#reconnectTimer = setTimeout(() => void this.#reconnect(), longest * (0.5 + Math.random() / 2));
+  }
+
+  async #reconnect(): Promise<void> {
+    try {
+      await this.#open();
+    } catch {
+      if (!this.#isClosed) this.#planReconnect();
+      return;
+    }
+    const socket = this.#socket;
+    const session = this.#session;
+    try {
+      if (session?.kind === 'login') await this.login(session.userId);
+      if (session?.kind === 'hello') await this.hello(session.userId, session.token);
+    } catch {
+      // A connection that did not take the login is given up; its close plans the next try, or has done so already.
+      socket?.destroy();
+      return;
+    }
+    this.#reconnectTries = 0;
+    this.emit('reconnect');
+  }
+}
+
+/** @throws {ClientError} login; on the wire a number that is no user id would be somebody else's */
+function checkUserId(userId: number): void {
+  if (Number.isInteger(userId) && userId >= 0 && userId <= MAX_USER_ID) return;
+  throw new ClientError('login', describeLoginResult(LoginResult.BAD_USER));
+}
+
+function describeLoginResult(result: number): string {
+  const reasons: Record<number, string> = {
+    [LoginResult.BAD_USER]: 'the user id is out of range',
+    [LoginResult.ALREADY_LOGGED_IN]: 'this connection is already logged in as another user',
+    [LoginResult.REPLACED]: 'the same user logged in on another connection',
+    [LoginResult.FULL]: 'the server holds as many users as it was set up for',
+  };
+  return reasons[result] ?? `the server refused the login with ${result}`;
+}

@@ -1,0 +1,329 @@
+// One thread of the load client: holds its users' connections, shakes by the slot rule or in a closed loop, grabs.
+//
+// A request's intended time travels in its stamp, which the reply echoes; so nothing is kept per request, and the latency
+// of the open loop counts from when the request was due, not from when it was sent: a server that stalls is not forgiven.
+
+import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import type { JsHistogram } from 'hdr-histogram-js';
+import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/latency-log.ts';
+import { readStamp, readUint32, writeGrab, writeLogin, writeShake } from '../../lib/protocol/classic.ts';
+import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../../lib/protocol/classic-layout.ts';
+import { FrameReader, type FrameSink } from '../../lib/protocol/frame-reader.ts';
+import { CLIENT_RULES, FrameFault } from '../../lib/protocol/frame-rules.ts';
+import { LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts';
+import { CONNECTIONS_PER_ADDRESS, countUsers, type LoadOptions, type UserRange } from './load-options.ts';
+import { emptyTotals, type LoadTotals } from './load-totals.ts';
+import { dueMs, firstNumberAt, type Population, userOf } from './slot-rule.ts';
+
+/** Where a connection stands. READY: logged in. */
+const State = { IDLE: 0, CONNECTING: 1, CONNECTED: 2, READY: 3 } as const;
+
+/** Connections that are being made at one time. */
+const CONNECTING_AT_ONCE = 256;
+
+/** How long to wait before a lost or failed connection is made again, in milliseconds. */
+const RETRY_MS = 1000;
+
+/** Bytes read at once; one buffer serves every connection. */
+const READ_BYTES = 64 * 1024;
+
+/** Bytes of requests written before the buffer is used again. */
+const WRITE_BYTES = 64 * 1024;
+
+/** How often the open loop looks what is due, in milliseconds. */
+const PACE_MS = 1;
+
+export class LoadEngine implements FrameSink {
+  readonly totals: LoadTotals = emptyTotals();
+  /** Microseconds from the intended time of a shake, or from the sending of a grab, to its reply. */
+  readonly shakeLatency: JsHistogram = buildMicroseconds();
+  readonly grabLatency: JsHistogram = buildMicroseconds();
+  /** When the last notice or reply came, in Unix milliseconds. */
+  lastHeardMs = 0;
+  readonly #options: LoadOptions;
+  readonly #users: UserRange;
+  readonly #population: Population;
+  readonly #sockets: (Socket | undefined)[];
+  /** By connection: where it stands, and what is under way on it. */
+  readonly #states: Uint8Array;
+  readonly #shakesUnderWay: Int32Array;
+  readonly #grabsUnderWay: Int32Array;
+  readonly #reader = new FrameReader(CLIENT_RULES, this);
+  readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
+  #writeBuffer = Buffer.allocUnsafeSlow(WRITE_BYTES);
+  #written = 0;
+  /** Indexes that wait to be connected. */
+  #toConnect: number[];
+  #connecting = 0;
+  #isShaking = false;
+  #isEnding = false;
+  /** Open loop: the next request by the slot rule, and the first that is not sent any more. */
+  #nextNumber = 0;
+  #endNumber = 0;
+  #pace: NodeJS.Timeout | undefined;
+  /** Closed loop: shakes to send when the present chunk has been read. */
+  #shakesToSend = 0;
+
+  /** @param users the part of the users that this thread has */
+  constructor(options: LoadOptions, users: UserRange) {
+    const count = countUsers(users);
+    this.#options = options;
+    this.#users = users;
+    this.#population = { first: options.population[0], users: countUsers(options.population), qps: options.qps };
+    this.#sockets = new Array(count).fill(undefined);
+    this.#states = new Uint8Array(count);
+    this.#shakesUnderWay = new Int32Array(count);
+    this.#grabsUnderWay = new Int32Array(count);
+    this.#toConnect = Array.from({ length: count }, (_, i) => count - 1 - i);
+  }
+
+  /** Starts making the connections; `totals.connected` tells how far it is. */
+  connectAll(): void {
+    while (this.#connecting < CONNECTING_AT_ONCE && this.#toConnect.length > 0) this.#connect(this.#toConnect.pop()!);
+  }
+
+  /**
+   * Starts shaking: the open loop sends what is due from `fromMs` on and before `untilMs`, in Unix milliseconds, the same
+   * for all threads; the closed loop goes on until it is stopped.
+   */
+  startShaking(fromMs: number, untilMs: number): void {
+    this.#isShaking = true;
+    if (this.#options.closed) {
+      for (let index = 0; index < this.#sockets.length; index++) this.#fillPipeline(index);
+    } else if (this.#options.qps > 0) {
+      this.#nextNumber = firstNumberAt(this.#population, fromMs);
+      this.#endNumber = firstNumberAt(this.#population, untilMs);
+      this.#pace = setInterval(() => this.#shakeDue(nowUs() / 1000), PACE_MS);
+    }
+  }
+
+  /**
+   * Stops shaking, once everything that was due before `untilMs` is sent, also if our clock is not there yet: the caller's
+   * is. Replies and notices are still taken, and packets grabbed.
+   */
+  stopShaking(): void {
+    if (this.#pace !== undefined) this.#shakeDue(Number.POSITIVE_INFINITY);
+    clearInterval(this.#pace);
+    this.#isShaking = false;
+  }
+
+  /** Closes every connection. */
+  end(): void {
+    this.#isEnding = true;
+    for (const socket of this.#sockets) socket?.destroy();
+  }
+
+  // HOT
+  onFrame(index: number, bytes: Uint8Array, offset: number, _length: number, opcode: number): boolean {
+    switch (opcode) {
+      case Opcode.SHAKE_RESULT:
+        this.#onShakeResult(index, bytes, offset);
+        break;
+      case Opcode.NOTICE:
+        this.totals.notices++;
+        if (this.#options.grab) this.#grab(index, readUint32(bytes, offset + BODY_OFFSET));
+        break;
+      case Opcode.GRAB_RESULT:
+        this.#onGrabResult(index, bytes, offset);
+        break;
+      case Opcode.LOGIN_RESULT:
+        this.#onLoginResult(index, readUint32(bytes, offset + BODY_OFFSET + 4));
+        break;
+      default:
+        this.totals.unexpected++;
+    }
+    return true;
+  }
+
+  #connect(index: number): void {
+    const { targets, users } = this.#options;
+    const { host, port } = targets[index % targets.length];
+    const addressIndex = Math.floor((this.#users[0] - users[0] + index) / CONNECTIONS_PER_ADDRESS);
+    const onRead = (length: number, bytes: Uint8Array) => {
+      this.#onData(index, bytes, length);
+      return true;
+    };
+    this.#connecting++;
+    this.#states[index] = State.CONNECTING;
+    const options: TcpNetConnectOpts = { host, port, noDelay: true };
+    options.onread = { buffer: this.#readBuffer, callback: onRead };
+    if (host === '127.0.0.1' && addressIndex > 0) options.localAddress = `127.0.0.${1 + addressIndex}`;
+    const socket = connect(options);
+    this.#sockets[index] = socket;
+    socket.on('connect', () => {
+      this.#connecting--;
+      this.#states[index] = State.CONNECTED;
+      this.#login(index);
+      this.connectAll();
+    });
+    // A close follows every error, and counts it.
+    socket.on('error', () => {});
+    socket.on('close', () => this.#onClose(index));
+  }
+
+  #onClose(index: number): void {
+    const state = this.#states[index];
+    if (state === State.CONNECTING) this.#connecting--;
+    if (state === State.READY) this.totals.connected--;
+    this.#sockets[index] = undefined;
+    this.#states[index] = State.IDLE;
+    this.#shakesUnderWay[index] = 0;
+    this.#grabsUnderWay[index] = 0;
+    this.#reader.forget(index);
+    if (this.#isEnding) return;
+    if (state === State.READY) this.totals.lostConnections++;
+    else this.totals.failedConnects++;
+    setTimeout(() => {
+      if (this.#isEnding) return;
+      this.#toConnect.push(index);
+      this.connectAll();
+    }, RETRY_MS);
+  }
+
+  // HOT
+  #onData(index: number, bytes: Uint8Array, length: number): void {
+    this.lastHeardMs = Date.now();
+    this.#shakesToSend = 0;
+    if (this.#reader.feed(index, bytes, length) !== FrameFault.NONE) {
+      this.totals.unexpected++;
+      this.#sockets[index]!.destroy();
+      return;
+    }
+    if (this.#shakesToSend > 0) this.#writeShakes(index, this.#shakesToSend);
+  }
+
+  // HOT
+  #onShakeResult(index: number, bytes: Uint8Array, offset: number): void {
+    const { totals } = this;
+    if (this.#shakesUnderWay[index] === 0) {
+      totals.unexpected++;
+      return;
+    }
+    this.#shakesUnderWay[index]--;
+    totals.answered++;
+    this.shakeLatency.recordValue(clampUs(nowUs() - readStamp(bytes, offset)));
+    const result = readUint32(bytes, offset + BODY_OFFSET + 4);
+    if (result === ShakeResult.NONE) {
+      totals.none++;
+    } else if (result === ShakeResult.WON) {
+      totals.won++;
+      totals.wonCents += readUint32(bytes, offset + BODY_OFFSET + 12);
+    } else {
+      totals.overload++;
+    }
+    if (this.#options.closed && this.#isShaking) this.#shakesToSend++;
+  }
+
+  #onGrabResult(index: number, bytes: Uint8Array, offset: number): void {
+    const { totals } = this;
+    if (this.#grabsUnderWay[index] === 0) {
+      totals.unexpected++;
+      return;
+    }
+    this.#grabsUnderWay[index]--;
+    totals.grabsAnswered++;
+    this.grabLatency.recordValue(clampUs(nowUs() - readStamp(bytes, offset)));
+    const amountCents = readUint32(bytes, offset + BODY_OFFSET + 4);
+    if (amountCents === 0) totals.grabsNothing++;
+    else totals.grabsWon++;
+    totals.grabCents += amountCents;
+  }
+
+  #onLoginResult(index: number, result: number): void {
+    if (result !== LoginResult.OK) {
+      this.totals.refusedLogins++;
+      this.#sockets[index]?.destroy();
+      return;
+    }
+    if (this.#states[index] === State.READY) {
+      this.totals.unexpected++;
+      return;
+    }
+    this.#states[index] = State.READY;
+    this.totals.connected++;
+    if (this.#options.closed && this.#isShaking) this.#fillPipeline(index);
+  }
+
+  #login(index: number): void {
+    const place = this.#reserve(LOGIN_BYTES);
+    writeLogin(this.#writeBuffer, place, nowUs(), this.#users[0] + index);
+    this.#write(index, place);
+  }
+
+  #grab(index: number, packetId: number): void {
+    const place = this.#reserve(GRAB_BYTES);
+    writeGrab(this.#writeBuffer, place, nowUs(), this.#users[0] + index, packetId);
+    this.#grabsUnderWay[index]++;
+    this.totals.grabsSent++;
+    this.#write(index, place);
+  }
+
+  #fillPipeline(index: number): void {
+    if (this.#states[index] === State.READY)
+      this.#writeShakes(index, this.#options.pipeline - this.#shakesUnderWay[index]);
+  }
+
+  /** Closed loop: sends so many shakes at once. */
+  // HOT
+  #writeShakes(index: number, count: number): void {
+    const place = this.#reserve(count * SHAKE_BYTES);
+    const stamp = nowUs();
+    for (let i = 0; i < count; i++) {
+      writeShake(this.#writeBuffer, place + i * SHAKE_BYTES, stamp, this.#users[0] + index);
+    }
+    this.#shakesUnderWay[index] += count;
+    this.totals.sent += count;
+    this.#write(index, place);
+  }
+
+  /** Open loop: sends what is due by a moment. */
+  // HOT
+  #shakeDue(nowMs: number): void {
+    const [first, last] = this.#users;
+    for (; this.#nextNumber < this.#endNumber; this.#nextNumber++) {
+      const due = dueMs(this.#population, this.#nextNumber);
+      if (due > nowMs) return;
+      const userId = userOf(this.#population, this.#nextNumber);
+      if (userId < first || userId > last) continue;
+      const index = userId - first;
+      if (this.#states[index] !== State.READY) {
+        this.totals.skipped++;
+        continue;
+      }
+      const place = this.#reserve(SHAKE_BYTES);
+      writeShake(this.#writeBuffer, place, Math.round(due * 1000), userId);
+      this.#shakesUnderWay[index]++;
+      this.totals.sent++;
+      this.#write(index, place);
+    }
+  }
+
+  /** Makes room for `length` bytes of requests. */
+  // HOT
+  #reserve(length: number): number {
+    if (this.#written + length > WRITE_BYTES) {
+      this.#writeBuffer = Buffer.allocUnsafeSlow(WRITE_BYTES);
+      this.#written = 0;
+    }
+    const place = this.#written;
+    this.#written += length;
+    return place;
+  }
+
+  /** Sends what was reserved from `place` on. Bytes that the socket could not send yet are left alone from then on. */
+  // HOT
+  #write(index: number, place: number): void {
+    const socket = this.#sockets[index]!;
+    socket.write(this.#writeBuffer.subarray(place, this.#written));
+    if (socket.writableLength === 0) this.#written = place;
+  }
+}
+
+/** The wall clock in microseconds, finer than Date.now(). Goes through performance.now(), so it never steps back. */
+function nowUs(): number {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+}
+
+function clampUs(us: number): number {
+  return Math.min(Math.max(us, 1), MAX_MICROSECONDS);
+}

@@ -1,0 +1,55 @@
+// What a load test is asked to do, with defaults and checks.
+
+/** First and last user id, both included. */
+export type UserRange = readonly [number, number];
+
+export interface LoadOptions {
+  /** Servers; the users are spread over them in turn. */
+  targets: { host: string; port: number }[];
+  /** The users of this client: one connection each. */
+  users: UserRange;
+  /** The users of all load clients together: what `qps` is spread over. */
+  population: UserRange;
+  /** Open loop: shakes a second over the whole population. 0 sends none: connections that wait for notices. */
+  qps: number;
+  /** Closed loop: every connection keeps `pipeline` shakes under way, as fast as the server answers. */
+  closed: boolean;
+  pipeline: number;
+  /** How long to shake, in seconds. */
+  durationSeconds: number;
+  threads: number;
+  /** Whether to grab every packet that a notice tells of. */
+  grab: boolean;
+  /** How long to wait at the end for replies and notices that are under way, in seconds. */
+  drainSeconds: number;
+}
+
+/** Connections from one source address: past about 14,000 the kernel's search for a free port slows to a crawl. */
+export const CONNECTIONS_PER_ADDRESS = 10_000;
+
+/** Reads `host:port`, `:port` or `port`. Returns undefined if it is none of these. */
+export function parseTarget(text: string): { host: string; port: number } | undefined {
+  const match = /^(?:(.*):)?(\d{1,5})$/.exec(text);
+  if (match === null || Number(match[2]) > 65_535) return undefined;
+  const host = (match[1] ?? '').replace(/^\[(.*)\]$/, '$1');
+  return { host: host === '' ? '127.0.0.1' : host, port: Number(match[2]) };
+}
+
+/** Reads `first:last`. Returns undefined if it is not two user ids in order. */
+export function parseUsers(text: string): UserRange | undefined {
+  const match = /^(\d{1,10}):(\d{1,10})$/.exec(text);
+  if (match === null) return undefined;
+  const [first, last] = [Number(match[1]), Number(match[2])];
+  return first <= last && last <= 0x7fff_ffff ? [first, last] : undefined;
+}
+
+/** How many users a range has. */
+export function countUsers([first, last]: UserRange): number {
+  return last - first + 1;
+}
+
+/** The part of a range that thread `index` of `threads` takes. Parts differ by one user at most. */
+export function partOf([first, last]: UserRange, index: number, threads: number): UserRange {
+  const users = last - first + 1;
+  return [first + Math.floor((users * index) / threads), first + Math.floor((users * (index + 1)) / threads) - 1];
+}

@@ -1,0 +1,76 @@
+// What a load test prints at its end: counts, percentiles, the percentile histogram, and the comparison with the server.
+
+import type { JsHistogram } from 'hdr-histogram-js';
+import { summarize } from '../../lib/monitor/latency-log.ts';
+import { formatCents, formatCount, formatMs, formatTable } from '../../lib/monitor/text-table.ts';
+import type { LoadOptions } from './load-options.ts';
+import type { LoadTotals } from './load-totals.ts';
+import type { LoadPhase, LoadResult } from './run-load.ts';
+import type { Comparison } from './verify.ts';
+
+/** One line of progress. */
+export function formatProgress(phase: LoadPhase, totals: LoadTotals, users: number, perSecond: number): string {
+  if (phase === 'connecting') return `connecting  ${formatCount(totals.connected)} of ${formatCount(users)}`;
+  return (
+    `${phase}  sent ${formatCount(totals.sent)}  answered ${formatCount(totals.answered)} ` +
+    `(${formatCount(perSecond)}/s)  won ${formatCount(totals.won)}  overload ${formatCount(totals.overload)}  ` +
+    `notices ${formatCount(totals.notices)}  grabs ${formatCount(totals.grabsAnswered)}`
+  );
+}
+
+/** The result as lines for people. */
+export function formatResult(options: LoadOptions, result: LoadResult): string[] {
+  const { totals } = result;
+  const rate = `${formatCount(totals.answered / result.shakeSeconds)}/s`;
+  const asked = options.closed ? `closed loop, ${options.pipeline} deep` : `${formatCount(options.qps)}/s asked`;
+  const lines = [
+    `connected ${formatCount(totals.connected)} users in ${result.connectSeconds.toFixed(1)} s, ` +
+      `shook for ${result.shakeSeconds} s (${asked}): ${rate} answered`,
+    '',
+    ...formatTable([
+      ['', 'count', 'yuan'],
+      ['shakes sent', formatCount(totals.sent), ''],
+      ['shakes answered', formatCount(totals.answered), ''],
+      ['  won', formatCount(totals.won), formatCents(totals.wonCents)],
+      ['  none', formatCount(totals.none), ''],
+      ['  overload', formatCount(totals.overload), ''],
+      ['shakes not sent: no connection', formatCount(totals.skipped), ''],
+      ['notices', formatCount(totals.notices), ''],
+      ['grabs sent', formatCount(totals.grabsSent), ''],
+      ['grabs answered', formatCount(totals.grabsAnswered), formatCents(totals.grabCents)],
+      ['  with money', formatCount(totals.grabsWon), ''],
+      ['  with nothing', formatCount(totals.grabsNothing), ''],
+      ['connections lost', formatCount(totals.lostConnections), ''],
+      ['connections failed', formatCount(totals.failedConnects), ''],
+      ['unexpected frames', formatCount(totals.unexpected), ''],
+    ]),
+    '',
+    ...formatLatencies(result),
+  ];
+  if (result.shakeLatency.totalCount > 0) {
+    lines.push('', 'shakes, percentile histogram in ms:');
+    lines.push(result.shakeLatency.outputPercentileDistribution(2, 1000).trimEnd());
+  }
+  return lines;
+}
+
+/** The comparison with the server as lines for people. */
+export function formatComparison(comparisons: readonly Comparison[]): string[] {
+  const rows = comparisons.map(({ what, client, server, isCents }) => {
+    const format = isCents ? formatCents : formatCount;
+    return [what, format(client), format(server), client === server ? 'agree' : `differ by ${format(server - client)}`];
+  });
+  return formatTable([['both ends', 'client', 'server', ''], ...rows]);
+}
+
+function formatLatencies(result: LoadResult): string[] {
+  const row = (name: string, histogram: JsHistogram) => {
+    const s = summarize(histogram);
+    return [name, formatCount(s.count), ...[s.meanUs, s.p50Us, s.p90Us, s.p99Us, s.p999Us, s.maxUs].map(formatMs)];
+  };
+  return formatTable([
+    ['latency, ms', 'count', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max'],
+    row('shake (from when it was due)', result.shakeLatency),
+    row('grab (from when it was sent)', result.grabLatency),
+  ]);
+}

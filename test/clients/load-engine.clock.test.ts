@@ -1,0 +1,27 @@
+// Tries the load engine while the wall clock and the clock of the process differ. Alone, for it changes the latter.
+
+import t from 'tap';
+import { LoadEngine } from '../../clients/load/load-engine.ts';
+import { firstNumberAt } from '../../clients/load/slot-rule.ts';
+import { sleep, waitFor } from '../net/raw-client.ts';
+import { FakeServer } from './fake-server.ts';
+import { optionsFor } from './load-request.ts';
+
+t.test('shakes are due by the clock of the test, and the last of them are not forgotten', async (t) => {
+  // As if the wall clock had been set forward by half a second since this process started.
+  const { now } = performance;
+  Object.defineProperty(performance, 'now', { value: () => now.call(performance) - 500, configurable: true });
+  t.teardown(() => Object.defineProperty(performance, 'now', { value: now, configurable: true }));
+  const server = await FakeServer.start(t);
+  const options = optionsFor(server);
+  const engine = new LoadEngine(options, options.users);
+  t.teardown(() => engine.end());
+  engine.connectAll();
+  await waitFor('the users to be connected', () => engine.totals.connected === 10);
+  const fromMs = Date.now() + 10;
+  engine.startShaking(fromMs, fromMs + 700);
+  await sleep(720);
+  engine.stopShaking();
+  const rule = { first: 0, users: 10, qps: 100 };
+  t.equal(engine.totals.sent + engine.totals.skipped, firstNumberAt(rule, fromMs + 700) - firstNumberAt(rule, fromMs));
+});
