@@ -1,0 +1,36 @@
+// The command line: hongbao serve | load | drop | send | status. Each command is a file in commands/.
+
+import yargs from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { VERSION } from '../lib/version.ts';
+import { dropCommand } from './commands/drop.ts';
+import { loadCommand } from './commands/load.ts';
+import { sendCommand } from './commands/send.ts';
+import { serveCommand } from './commands/serve.ts';
+import { statusCommand } from './commands/status.ts';
+import { UsageError } from './usage-error.ts';
+
+await yargs(hideBin(process.argv))
+  .scriptName('hongbao')
+  .usage('$0 <command>\n\nA red-packet server over raw TCP, and what belongs to it.')
+  .command(serveCommand)
+  .command(loadCommand)
+  .command(dropCommand)
+  .command(sendCommand)
+  .command(statusCommand)
+  .demandCommand(1, 'say what to do: serve, load, drop, send or status')
+  .strict()
+  .recommendCommands()
+  .wrap(Math.min(110, process.stdout.columns ?? 110))
+  .fail(fail)
+  .help()
+  .version(VERSION)
+  .parseAsync();
+
+/** What the user can mend is one line and exit code 1; anything else is a fault of ours and shows where it happened. */
+function fail(message: string | undefined, error: Error | undefined): void {
+  const line = message?.replace(/\s*\n\s*/g, ' ');
+  if (error === undefined) process.stderr.write(`hongbao: ${line}; see hongbao --help\n`);
+  else process.stderr.write(`hongbao: ${error instanceof UsageError ? error.message : error.stack}\n`);
+  process.exit(1);
+}

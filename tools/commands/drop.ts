@@ -1,0 +1,56 @@
+// `hongbao drop`: starts a drop (packets that users win by shaking), shows one, or closes one.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { callControl, controlOption, printJson } from '../control-client.ts';
+import { UsageError } from '../usage-error.ts';
+
+const options = {
+  count: { type: 'number', describe: 'packets' },
+  rate: { type: 'number', default: 200, describe: 'packets released a second' },
+  budget: { type: 'number', describe: 'cents over all packets' },
+  min: { type: 'number', describe: 'least cents of a packet  [default: 1]' },
+  max: { type: 'number', describe: 'most cents of a packet  [default: 20000]' },
+  'wins-per-user': { type: 'number', describe: 'how often one user may win  [default: any number of times]' },
+  show: { type: 'number', describe: 'show the drop with this id instead of starting one' },
+  close: { type: 'number', describe: 'close the drop with this id: what nobody won goes back' },
+  wait: { type: 'boolean', default: false, describe: 'wait until the drop is closed' },
+  ...controlOption,
+} as const;
+
+type DropArguments = InferredOptionTypes<typeof options>;
+
+export const dropCommand: CommandModule<object, DropArguments> = {
+  command: 'drop',
+  describe: 'start a drop: packets that users win by shaking',
+  builder: (yargs) =>
+    yargs
+      .options(options)
+      .conflicts('show', 'close')
+      .example('$0 drop --count 4000 --rate 200 --budget 400000', '4,000 packets in 20 seconds, 4,000.00 yuan in all')
+      .example('$0 drop --show 1', 'how drop 1 stands'),
+  handler: drop,
+};
+
+async function drop(args: ArgumentsCamelCase<DropArguments>): Promise<void> {
+  const { control, show, close } = args;
+  if (show !== undefined) return printJson(await callControl(control, 'GET', `/drops/${show}`));
+  if (close !== undefined) return printJson(await callControl(control, 'POST', `/drops/${close}/close`));
+  if (args.count === undefined || args.budget === undefined) {
+    throw new UsageError('a drop needs --count and --budget (in cents); or use --show or --close with an id');
+  }
+  const body = {
+    count: args.count,
+    rate: args.rate,
+    budget: args.budget,
+    min: args.min,
+    max: args.max,
+    winsPerUser: args.winsPerUser,
+  };
+  let status = (await callControl(control, 'POST', '/drops', body)) as { id: number; state: string };
+  while (args.wait && status.state !== 'closed') {
+    await sleep(200);
+    status = (await callControl(control, 'GET', `/drops/${status.id}`)) as typeof status;
+  }
+  printJson(status);
+}

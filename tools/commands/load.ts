@@ -1,0 +1,203 @@
+// `hongbao load`: the load client. Connects users, lets them shake and grab, and prints what both ends counted.
+
+import { writeFileSync } from 'node:fs';
+import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { type LoadOptions, parseTarget, parseUsers, type UserRange } from '../../clients/load/load-options.ts';
+import { countUnanswered, type LoadTotals } from '../../clients/load/load-totals.ts';
+import { formatComparison, formatProgress, formatResult } from '../../clients/load/print-result.ts';
+import { type LoadPhase, type LoadResult, runLoad } from '../../clients/load/run-load.ts';
+import { type Comparison, compareWithServers, readServerCounts, type ServerCounts } from '../../clients/load/verify.ts';
+import { summarize } from '../../lib/monitor/latency-log.ts';
+import { countDescriptors } from '../../lib/server-options.ts';
+import { UsageError } from '../usage-error.ts';
+
+const options = {
+  target: {
+    type: 'string',
+    array: true,
+    default: ['127.0.0.1:1025'],
+    describe: 'host:port of the server; several spread the users over several servers',
+  },
+  connections: { type: 'number', describe: 'users to connect, from user 0 on  [default: 100]' },
+  users: { type: 'string', describe: 'first:last user id to connect, instead of --connections' },
+  population: {
+    type: 'string',
+    describe: 'first:last user id over all load clients, when several share the load  [default: --users]',
+  },
+  qps: { type: 'number', default: 1000, describe: 'shakes a second over the whole population (open loop)' },
+  duration: { type: 'number', default: 10, describe: 'seconds to shake' },
+  closed: { type: 'boolean', default: false, describe: 'closed loop: shake again as soon as the answer comes' },
+  pipeline: { type: 'number', default: 1, describe: 'closed loop: shakes under way on each connection' },
+  threads: { type: 'number', default: 1, describe: 'threads of this client' },
+  grab: { type: 'boolean', default: true, describe: 'grab every packet that a notice tells of (--no-grab does not)' },
+  drain: { type: 'number', default: 15, describe: 'seconds to wait at the end for what is under way' },
+  verify: {
+    type: 'string',
+    array: true,
+    describe: 'control API of each server: compare both ends, and exit with 1 if they differ',
+  },
+  json: { type: 'string', describe: 'file to write the result to, as JSON' },
+} as const;
+
+type LoadArguments = InferredOptionTypes<typeof options>;
+type Parsed = ArgumentsCamelCase<LoadArguments>;
+
+export const loadCommand: CommandModule<object, LoadArguments> = {
+  command: 'load',
+  describe: 'put load on a server: users that shake and grab',
+  builder: (yargs) =>
+    yargs
+      .options(options)
+      .conflicts('users', 'connections')
+      .example('$0 load --connections 10000 --qps 30000 --duration 30', '10,000 users, 30,000 shakes a second')
+      .example('$0 load --closed --connections 100 --pipeline 32', 'as fast as the server answers')
+      .example(
+        '$0 load --users 10000:19999 --population 0:19999 --qps 30000',
+        'the second of two machines that put 30,000 shakes a second on a server together',
+      ),
+  handler: load,
+};
+
+/** How often progress is printed, in milliseconds: on a terminal in place, else as lines. */
+const TERMINAL_PROGRESS_MS = 250;
+const LINE_PROGRESS_MS = 5000;
+
+async function load(args: Parsed): Promise<void> {
+  const asked = readOptions(args);
+  const urls = args.verify ?? [];
+  let before: ServerCounts | undefined;
+  let comparisons: Comparison[] | undefined;
+  if (urls.length > 0) before = await readServerCounts(urls).catch(failVerify);
+  const progress = new Progress(asked);
+  const result = await runLoad(asked, progress.show, async (totals) => {
+    if (before !== undefined) comparisons = await compareWithServers(urls, before, totals).catch(failVerify);
+  }).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+  progress.end();
+
+  const lines = formatResult(asked, result);
+  if (comparisons !== undefined) lines.push('', ...formatComparison(comparisons));
+  const faults = findFaults(result, comparisons);
+  if (faults.length > 0) lines.push('', ...faults.map((fault) => `FAILED: ${fault}`));
+  process.stdout.write(`${lines.join('\n')}\n`);
+  if (args.json !== undefined)
+    writeFileSync(args.json, JSON.stringify(toJson(asked, result, comparisons, faults), null, 2));
+  process.exitCode = faults.length > 0 ? 1 : 0;
+}
+
+function readOptions(args: Parsed): LoadOptions {
+  const users = args.users === undefined ? rangeOf(args.connections ?? 100) : readUsers('users', args.users);
+  const population = args.population === undefined ? users : readUsers('population', args.population);
+  if (population[0] > users[0] || population[1] < users[1]) throw new UsageError('--population must include --users');
+  const targets = args.target.map((text) => {
+    const target = parseTarget(text);
+    if (target === undefined) throw new UsageError(`--target must be host:port, not ${text}`);
+    return target;
+  });
+  checkWhole('qps', args.qps, 0, 10_000_000);
+  checkWhole('pipeline', args.pipeline, 1, 1024);
+  checkWhole('threads', args.threads, 1, 64);
+  if (!(args.duration > 0 && args.duration <= 7 * 86_400)) throw new UsageError('--duration must be seconds above 0');
+  if (!(args.drain >= 0 && args.drain <= 3600)) throw new UsageError('--drain must be 0 to 3600 seconds');
+  const connections = users[1] - users[0] + 1;
+  const descriptors = countDescriptors() - 64;
+  if (connections > descriptors) {
+    throw new UsageError(
+      `this process may open ${descriptors} connections, not ${connections}: raise it with ulimit -n, or start several ` +
+        'load clients with a part of the --users each and the same --population',
+    );
+  }
+  const { qps, closed, pipeline, threads, grab, duration: durationSeconds, drain: drainSeconds } = args;
+  return {
+    targets,
+    users,
+    population,
+    qps,
+    closed,
+    pipeline,
+    durationSeconds,
+    threads: Math.min(threads, connections),
+    grab,
+    drainSeconds,
+  };
+}
+
+function rangeOf(connections: number): UserRange {
+  checkWhole('connections', connections, 1, 10_000_000);
+  return [0, connections - 1];
+}
+
+function readUsers(name: string, text: string): UserRange {
+  const users = parseUsers(text);
+  if (users === undefined) throw new UsageError(`--${name} must be first:last user id, not ${text}`);
+  return users;
+}
+
+function checkWhole(name: string, value: number, low: number, high: number): void {
+  if (Number.isInteger(value) && value >= low && value <= high) return;
+  throw new UsageError(`--${name} must be a whole number from ${low} to ${high}`);
+}
+
+function failVerify(error: Error): never {
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  throw new UsageError(`--verify: ${error.message}${cause}; is it the control API of the server?`);
+}
+
+/** What makes the test a failed one, as sentences. */
+function findFaults(result: LoadResult, comparisons: readonly Comparison[] | undefined): string[] {
+  const { totals } = result;
+  const faults: string[] = [];
+  const unanswered = countUnanswered(totals);
+  if (unanswered !== 0) faults.push(`${unanswered} requests were not answered`);
+  if (totals.unexpected > 0) faults.push(`${totals.unexpected} frames answer nothing that was asked`);
+  for (const { what, client, server } of comparisons ?? []) {
+    if (client !== server) faults.push(`the two ends differ: ${what}`);
+  }
+  return faults;
+}
+
+function toJson(
+  asked: LoadOptions,
+  result: LoadResult,
+  comparisons: readonly Comparison[] | undefined,
+  faults: string[],
+) {
+  return {
+    options: asked,
+    totals: result.totals,
+    connectSeconds: result.connectSeconds,
+    shakeSeconds: result.shakeSeconds,
+    answeredPerSecond: result.totals.answered / result.shakeSeconds,
+    latency: { shake: summarize(result.shakeLatency), grab: summarize(result.grabLatency) },
+    comparisons: comparisons ?? [],
+    faults,
+  };
+}
+
+/** Prints how far the test is, on stderr. */
+class Progress {
+  readonly #users: number;
+  readonly #everyMs = process.stderr.isTTY ? TERMINAL_PROGRESS_MS : LINE_PROGRESS_MS;
+  #printedAt = 0;
+  #last = { atMs: performance.now(), answered: 0 };
+
+  constructor(asked: LoadOptions) {
+    this.#users = asked.users[1] - asked.users[0] + 1;
+  }
+
+  readonly show = (phase: LoadPhase, totals: LoadTotals): void => {
+    const now = performance.now();
+    if (now - this.#printedAt < this.#everyMs) return;
+    const perSecond = ((totals.answered - this.#last.answered) * 1000) / (now - this.#last.atMs);
+    this.#printedAt = now;
+    this.#last = { atMs: now, answered: totals.answered };
+    const line = formatProgress(phase, totals, this.#users, perSecond);
+    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+  };
+
+  /** Leaves a clean line. */
+  end(): void {
+    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+  }
+}

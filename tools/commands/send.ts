@@ -1,0 +1,63 @@
+// `hongbao send`: sends packets to users, who are told and grab a share each, or shows a send.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { parseUsers } from '../../clients/load/load-options.ts';
+import { callControl, controlOption, printJson } from '../control-client.ts';
+import { UsageError } from '../usage-error.ts';
+
+const options = {
+  count: { type: 'number', describe: 'packets' },
+  rate: { type: 'number', default: 200, describe: 'packets created a second' },
+  shares: { type: 'number', default: 3, describe: 'shares of each packet, and users it is sent to' },
+  total: { type: 'string', describe: 'cents of each packet, or low:high' },
+  users: { type: 'string', describe: 'first:last user id; they are sent to in turn' },
+  mode: { choices: ['lucky', 'line', 'equal'] as const, default: 'lucky', describe: 'how a packet is split' },
+  expires: { type: 'number', describe: 'seconds that a packet lives  [default: a day]' },
+  show: { type: 'number', describe: 'show the send with this id instead of starting one' },
+  wait: { type: 'boolean', default: false, describe: 'wait until every packet is grabbed or has expired' },
+  ...controlOption,
+} as const;
+
+type SendArguments = InferredOptionTypes<typeof options>;
+
+export const sendCommand: CommandModule<object, SendArguments> = {
+  command: 'send',
+  describe: 'send packets to users, who are told and grab a share each',
+  builder: (yargs) =>
+    yargs
+      .options(options)
+      .example(
+        '$0 send --count 2000 --rate 200 --shares 3 --total 300 --users 0:9999',
+        '3.00 yuan to 3 users, 2,000 times',
+      )
+      .example('$0 send --show 1', 'how send 1 stands'),
+  handler: send,
+};
+
+async function send(args: ArgumentsCamelCase<SendArguments>): Promise<void> {
+  const { control, show } = args;
+  if (show !== undefined) return printJson(await callControl(control, 'GET', `/sends/${show}`));
+  const users = args.users === undefined ? undefined : parseUsers(args.users);
+  const total = args.total === undefined ? undefined : parseTotal(args.total);
+  if (args.count === undefined || total === undefined || users === undefined) {
+    throw new UsageError(
+      'a send needs --count, --total CENTS or LOW:HIGH, and --users FIRST:LAST; or --show with an id',
+    );
+  }
+  const { count, rate, shares, mode, expires: expiresInSeconds } = args;
+  const body = { count, rate, shares, total, users, mode, expiresInSeconds };
+  let status = (await callControl(control, 'POST', '/sends', body)) as { id: number; state: string };
+  while (args.wait && status.state !== 'closed') {
+    await sleep(200);
+    status = (await callControl(control, 'GET', `/sends/${status.id}`)) as typeof status;
+  }
+  printJson(status);
+}
+
+/** Reads `cents` or `low:high`. Returns undefined if it is neither. */
+function parseTotal(text: string): number | [number, number] | undefined {
+  const match = /^(\d+)(?::(\d+))?$/.exec(text);
+  if (match === null) return undefined;
+  return match[2] === undefined ? Number(match[1]) : [Number(match[1]), Number(match[2])];
+}

@@ -1,0 +1,76 @@
+// `hongbao status`: what a running server says of itself.
+
+import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { formatCents, formatCount, formatMs, formatTable } from '../../lib/monitor/text-table.ts';
+import type { ServerStatus } from '../../lib/server-status.ts';
+import { callControl, controlOption, printJson } from '../control-client.ts';
+
+const options = {
+  json: { type: 'boolean', default: false, describe: 'print the JSON of GET /status' },
+  ...controlOption,
+} as const;
+
+type StatusArguments = InferredOptionTypes<typeof options>;
+
+export const statusCommand: CommandModule<object, StatusArguments> = {
+  command: 'status',
+  describe: 'show connections, requests, money and latency of a running server',
+  builder: (yargs) => yargs.options(options),
+  handler: status,
+};
+
+async function status(args: ArgumentsCamelCase<StatusArguments>): Promise<void> {
+  const answer = (await callControl(args.control, 'GET', '/status')) as ServerStatus;
+  if (args.json) printJson(answer);
+  else process.stdout.write(`${formatStatus(answer).join('\n')}\n`);
+}
+
+function formatStatus(status: ServerStatus): string[] {
+  const { connections, shakes, grabs, packets, money, latency } = status;
+  const closed = Object.entries(connections.closed).map(([reason, count]) => `${reason} ${formatCount(count)}`);
+  const heading = ['in the server, ms', 'count', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max'];
+  const times = Object.entries(latency).map(([kind, s]) => [
+    kind,
+    formatCount(s.count),
+    ...[s.meanUs, s.p50Us, s.p90Us, s.p99Us, s.p999Us, s.maxUs].map(formatMs),
+  ]);
+  return [
+    `${status.name}, up ${formatCount(status.uptimeSeconds)} s, level ${status.level}, ` +
+      `${formatCount(status.memory.residentBytes / 2 ** 20)} MB resident`,
+    '',
+    ...formatTable([
+      ['connections', 'open', 'accepted', 'logged in'],
+      ['', formatCount(connections.open), formatCount(connections.accepted), formatCount(status.sessions)],
+    ]),
+    `closed: ${closed.length > 0 ? closed.join(', ') : 'none'}`,
+    '',
+    ...formatTable([
+      ['shakes', 'won', 'none', 'overload', 'won, yuan'],
+      [
+        formatCount(status.requests.shake),
+        formatCount(shakes.won),
+        formatCount(shakes.none),
+        formatCount(shakes.overload),
+        formatCents(shakes.wonCents),
+      ],
+    ]),
+    '',
+    ...formatTable([
+      ['packets sent', 'open', 'expired', 'shares grabbed', 'grabbed, yuan'],
+      [
+        formatCount(packets.sent),
+        formatCount(packets.open),
+        formatCount(packets.expired),
+        formatCount(packets.grabbedShares),
+        formatCents(grabs.wonCents),
+      ],
+    ]),
+    '',
+    ...formatTable([
+      ['money, yuan', 'funded', 'claimed', 'refunded', 'outstanding', 'difference'],
+      ['', ...[money.funded, money.claimed, money.refunded, money.outstanding, money.difference].map(formatCents)],
+    ]),
+    '',
+    ...formatTable([heading, ...times]),
+  ];
+}

@@ -1,0 +1,12 @@
+// The log of a serving process: pino on stderr, JSON for programs, or lines for people.
+
+import { type Logger, pino } from 'pino';
+import { default as pretty } from 'pino-pretty';
+
+/** Opens the log. Lines go out at once: the last one before an exit is the one that matters. */
+export function openLog(level: string, isPretty: boolean): Logger {
+  const stream = isPretty
+    ? pretty({ destination: 2, sync: true, ignore: 'sets,acceptors,workers,port,controlPort,maxConnections' })
+    : pino.destination({ fd: 2, sync: true });
+  return pino({ level, base: null }, stream);
+}
