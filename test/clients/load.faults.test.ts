@@ -25,12 +25,16 @@ for (const [how, drop] of [
       // The third shake of each of the first ten connections is the last thing that it brings.
       const shakes = new Map<number, number>();
       let received = 0;
+      let answered = 0;
       const server = await FakeServer.start(t, (request, socket) => {
         if (request.opcode === Opcode.SHAKE) {
           received++;
           const count = (shakes.get(request.connection) ?? 0) + 1;
           shakes.set(request.connection, count);
           if (request.connection < 10 && count === 3) return drop(socket);
+          // On a busy machine more may follow before the client notices.
+          if (request.connection < 10 && count > 3) return;
+          answered++;
         }
         behaveWell(request, socket);
       });
@@ -38,9 +42,11 @@ for (const [how, drop] of [
       t.match(totals, { lostConnections: 10, failedConnects: 0, unexpected: 0, connected: 10 });
       t.equal(server.sockets.length, 20, 'each was made again once');
       t.equal(totals.sent + totals.skipped, 200, 'what was due was sent, or could not be');
-      t.equal(totals.sent, received);
-      t.equal(countUnanswered(totals), 10, 'the shake that each lost stays unanswered');
-      t.ok(totals.skipped >= 80 && totals.skipped <= 150, `${totals.skipped} were due while there was no connection`);
+      t.ok(totals.sent >= received, `${totals.sent} were sent, ${received} arrived`);
+      t.equal(totals.answered, answered);
+      t.ok(countUnanswered(totals) >= 10, 'the shakes that each lost stay unanswered');
+      t.equal(countUnanswered(totals), totals.sent - answered);
+      t.ok(totals.skipped >= 50 && totals.skipped <= 160, `${totals.skipped} were due while there was no connection`);
       t.equal(isDrained, false);
     },
   );
@@ -69,7 +75,7 @@ t.test(
     t.equal(countUnanswered(totals), 50);
     t.equal(isDrained, false);
     t.equal(shakeLatency.totalCount, 0);
-    t.ok(tookMs > 800 && tookMs < 4000, `it took ${tookMs} ms, of which 300 were for draining`);
+    t.ok(tookMs > 800 && tookMs < 15_000, `it took ${tookMs} ms, of which 300 were for draining`);
   },
 );
 

@@ -10,7 +10,7 @@ import type { Server } from '../../lib/server.ts';
 import { call, serve } from '../net/test-server.ts';
 
 // Most of a load test is waiting.
-t.jobs = 3;
+t.jobs = 6;
 
 /** Runs a load test of one second, and compares what both ends counted. */
 async function run(

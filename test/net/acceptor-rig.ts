@@ -167,11 +167,11 @@ export class AcceptorRig {
     this.acceptor.onData(connection, bytes, bytes.length);
   }
 
-  /** A worker takes what is in its ring. */
-  takeRequests(worker = 0): RigRequest[] {
+  /** A worker takes what is in its ring, or `most` of it. */
+  takeRequests(worker = 0, most = Number.POSITIVE_INFINITY): RigRequest[] {
     const ring = this.#requests[worker];
     const requests = this.#taken[worker].splice(0);
-    while (ring.available() > 0) {
+    while (requests.length < most && ring.available() > 0) {
       const slot = ring.slotAt(0);
       const word = (index: number) => ring.words[slot + index];
       requests.push({

@@ -170,6 +170,29 @@ t.test('a login and a goodbye that find no room wait for it, in their order, and
   t.end();
 });
 
+t.test('nothing overtakes a login that waits, though there is room for it by now', (t) => {
+  const size = 2 * MAX_IN_FLIGHT;
+  const rig = openRig({ maxConnections: size + 2 });
+  const leavers = repeat(size, (userId) => login(userId)).map((bytes, userId) => rig.join(userId, bytes).connection);
+  for (const leaver of leavers) rig.acceptor.onClosed(leaver, 'peer');
+  t.equal(rig.links[0].waitingCount, 0, 'the ring is full of goodbyes');
+  const late = rig.open();
+  rig.receive(late, login(1));
+  t.equal(rig.links[0].waitingCount, 1);
+  t.equal(rig.takeRequests(0, 10).length, 10);
+  rig.receive(late, shake(71), grab(PACKET, 72));
+  t.strictSame(
+    rig.transport.take(late).map(({ stamp, fields }) => [stamp, fields]),
+    [
+      [71n, [1, ShakeResult.OVERLOAD, 0, 0]],
+      [72n, [PACKET, 0]],
+    ],
+  );
+  const last = rig.takeRequests().at(-1)!;
+  t.strictSame([last.kind, last.connection], [RequestKind.LOGIN, late]);
+  t.end();
+});
+
 t.test('a worker that is stuck does not hold back the users of another one', (t) => {
   const rig = openRig({ workers: 2 });
   for (let userId = 0; userId < 24; userId += 4) {

@@ -5,7 +5,7 @@ import { pack, unpack } from 'msgpackr';
 import { Opcode } from '../../lib/protocol/opcodes.ts';
 
 /** How long anything may take before a test gives up on it, in milliseconds. A bound on waiting for ever, not on speed. */
-export const PATIENCE_MS = 5000;
+export const PATIENCE_MS = 10_000;
 
 /** A frame as it came. `fields` of a classic one, `body` of an extended one. */
 export interface RawFrame {

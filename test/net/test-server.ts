@@ -5,7 +5,7 @@ import { HongbaoClient } from '../../clients/client.ts';
 import type { CloseReason } from '../../lib/net/close-reasons.ts';
 import { type Server, startServer } from '../../lib/server.ts';
 import type { ServerOptions } from '../../lib/server-options.ts';
-import { waitFor } from './raw-client.ts';
+import { PATIENCE_MS, waitFor } from './raw-client.ts';
 
 /** Starts a server that ends with the test. A thread that fails fails the test. */
 export async function serve(t: Test, options: Partial<ServerOptions> = {}): Promise<Server> {
@@ -25,7 +25,7 @@ export async function join(
   userId: number,
   kind: 'login' | 'hello' = 'login',
 ): Promise<HongbaoClient> {
-  const client = await HongbaoClient.connect({ port: server.port, reconnect: false, timeoutMs: 5000 });
+  const client = await HongbaoClient.connect({ port: server.port, reconnect: false, timeoutMs: PATIENCE_MS });
   t.teardown(() => client.close());
   await client[kind](userId);
   return client;

@@ -178,7 +178,7 @@ t.test('on real sockets, with limits of a second', async (t) => {
   const hurry = async () => {
     for (let i = 0; i < stream.length; i += 6) {
       quick.send(stream.subarray(i, i + 6));
-      await sleep(100);
+      await sleep(50);
     }
     await quick.take(Opcode.PONG);
   };

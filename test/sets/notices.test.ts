@@ -83,6 +83,10 @@ t.test('a packet is told again at every login until the user has grabbed at it',
   rig.grab(8, at(1, 1), empty);
   t.match(rig.grab(9, at(0, 5), empty), [{ result: GrabStatus.EMPTY }]);
   t.strictSame(packetsOf(rig.login(9, at(0, 5))), [left], 'also on the same connection');
+  const forOthers = rig.createPacket({ invited: [8] });
+  rig.notify(9, forOthers);
+  t.match(rig.grab(9, at(0, 5), forOthers), [{ result: GrabStatus.NOT_INVITED }]);
+  t.strictSame(packetsOf(rig.login(9, at(0, 5))), [left], 'whatever the grab came to');
   t.end();
 });
 

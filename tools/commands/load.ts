@@ -95,7 +95,7 @@ function readOptions(args: Parsed): LoadOptions {
     if (target === undefined) throw new UsageError(`--target must be host:port, not ${text}`);
     return target;
   });
-  checkWhole('qps', args.qps, 0, 10_000_000);
+  checkWhole('qps', args.qps, 0, 1_000_000);
   checkWhole('pipeline', args.pipeline, 1, 1024);
   checkWhole('threads', args.threads, 1, 64);
   if (!(args.duration > 0 && args.duration <= 7 * 86_400)) throw new UsageError('--duration must be seconds above 0');
