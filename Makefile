@@ -3,7 +3,7 @@
 
 # node_modules/.bin comes first, and with it the Node that the lockfile pins.
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
-HONGBAO = node tools/cli.ts
+HONGBAO = node tools/hongbao.js
 ARGS ?=
 
 .DEFAULT_GOAL := help

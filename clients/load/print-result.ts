@@ -1,8 +1,8 @@
 // What a load test prints at its end: counts, percentiles, the percentile histogram, and the comparison with the server.
 
-import type { JsHistogram } from 'hdr-histogram-js';
 import { summarize } from '../../lib/monitor/latency-log.ts';
-import { formatCents, formatCount, formatMs, formatTable } from '../../lib/monitor/text-table.ts';
+import { formatLatencies } from '../../lib/monitor/latency-table.ts';
+import { formatCents, formatCount, formatTable } from '../../lib/monitor/text-table.ts';
 import type { LoadOptions } from './load-options.ts';
 import type { LoadTotals } from './load-totals.ts';
 import type { LoadPhase, LoadResult } from './run-load.ts';
@@ -45,7 +45,10 @@ export function formatResult(options: LoadOptions, result: LoadResult): string[]
       ['unexpected frames', formatCount(totals.unexpected), ''],
     ]),
     '',
-    ...formatLatencies(result),
+    ...formatLatencies('latency, ms', [
+      ['shake (from when it was due)', summarize(result.shakeLatency)],
+      ['grab (from when it was sent)', summarize(result.grabLatency)],
+    ]),
   ];
   if (result.shakeLatency.totalCount > 0) {
     lines.push('', 'shakes, percentile histogram in ms:');
@@ -61,16 +64,4 @@ export function formatComparison(comparisons: readonly Comparison[]): string[] {
     return [what, format(client), format(server), client === server ? 'agree' : `differ by ${format(server - client)}`];
   });
   return formatTable([['both ends', 'client', 'server', ''], ...rows]);
-}
-
-function formatLatencies(result: LoadResult): string[] {
-  const row = (name: string, histogram: JsHistogram) => {
-    const s = summarize(histogram);
-    return [name, formatCount(s.count), ...[s.meanUs, s.p50Us, s.p90Us, s.p99Us, s.p999Us, s.maxUs].map(formatMs)];
-  };
-  return formatTable([
-    ['latency, ms', 'count', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max'],
-    row('shake (from when it was due)', result.shakeLatency),
-    row('grab (from when it was sent)', result.grabLatency),
-  ]);
 }

@@ -2,7 +2,8 @@
 
 import type { JsHistogram } from 'hdr-histogram-js';
 import { summarize } from './latency-log.ts';
-import { formatCount, formatMs, formatTable } from './text-table.ts';
+import { formatLatencies } from './latency-table.ts';
+import { formatCount, formatMs } from './text-table.ts';
 
 /** What happened in an interval, beside the latencies. Counts, not rates. */
 export interface IntervalCounts {
@@ -32,12 +33,8 @@ export function formatInterval(
       `won ${perSecond(counts.won)}  overload ${perSecond(counts.overload)}  grabs ${perSecond(counts.grabs)}  ` +
       `notices ${perSecond(counts.notices)}`,
   ];
-  const heading = ['in the server, ms', 'count', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max'];
-  const rows = [...latencies].map(([kind, histogram]) => {
-    const s = summarize(histogram);
-    return [kind, formatCount(s.count), ...[s.meanUs, s.p50Us, s.p90Us, s.p99Us, s.p999Us, s.maxUs].map(formatMs)];
-  });
-  lines.push(...formatTable([heading, ...rows]).map((line) => `  ${line}`));
+  const summaries = [...latencies].map(([kind, histogram]) => [kind, summarize(histogram)] as const);
+  lines.push(...formatLatencies('in the server, ms', summaries).map((line) => `  ${line}`));
   const shakes = latencies.get('shake');
   if (shakes !== undefined) lines.push(...drawHistogram(shakes));
   return lines;

@@ -3,33 +3,23 @@
 // Everything about one user happens on this one thread, in the order of its requests, so nothing here is locked. Every
 // request gets exactly one reply; a win stands in the user's balance whether or not the reply is ever read.
 
-import assert from 'node:assert/strict';
 import type { DropTable, MayWin } from '../packets/drop-table.ts';
 import { MAX_OPEN_DROPS, MAX_PENDING_NOTICES } from '../packets/limits.ts';
-import { GrabOutcome, type PacketFacts, type PacketTable } from '../packets/packet-table.ts';
-import { commitTo } from '../packets/seeded-random.ts';
-import { SPLIT_MODES } from '../packets/split.ts';
-import { SPLIT_NAMES } from '../protocol/extended.ts';
+import { GrabOutcome, type PacketTable } from '../packets/packet-table.ts';
 import { GrabStatus, LoginResult, ShakeResult } from '../protocol/opcodes.ts';
 import {
-  COMMITMENT_WORDS,
   REPLY_AMOUNT,
-  REPLY_COMMITMENT,
   REPLY_CONNECTION,
   REPLY_COUNT,
-  REPLY_EXPIRES_AT,
   REPLY_GENERATION,
   REPLY_KIND,
-  REPLY_MODE,
   REPLY_PACKET,
   REPLY_RECEIVED,
   REPLY_RESULT,
   REPLY_RICH,
-  REPLY_SENDER,
   REPLY_STAMP_HIGH,
   REPLY_STAMP_LOW,
   REPLY_USER,
-  REPLY_USERS,
   REQUEST_CONNECTION,
   REQUEST_GENERATION,
   REQUEST_KIND,
@@ -43,14 +33,12 @@ import {
   RequestKind,
 } from '../protocol/slot-layout.ts';
 import type { CounterWriter } from '../ring/counters.ts';
-import { FULL } from '../ring/producer.ts';
 import { HOUSEKEEPING_USERS, MAX_USERS_PER_WORKER } from './limits.ts';
 import { NoticeLists } from './notice-lists.ts';
 import type { Outbox } from './outbox.ts';
+import { UnaskedFrames } from './unasked-frames.ts';
 import { NO_ROW, NO_SESSION, UserTable } from './user-table.ts';
 import { WorkerCount, WorkerSum } from './worker-counters.ts';
-
-assert.deepEqual(SPLIT_MODES, SPLIT_NAMES, 'a split has one number in the table and on the wire');
 
 /** The counter of each grab outcome. */
 const GRAB_COUNTS: Record<GrabOutcome, number> = {
@@ -72,17 +60,6 @@ const GRAB_STATUSES: Record<GrabOutcome, GrabStatus> = {
   [GrabOutcome.NOT_FOUND]: GrabStatus.NOT_FOUND,
 };
 
-/** A frame that answers no request, for the session on one connection. */
-interface Unasked {
-  kind: typeof ReplyKind.NOTICE | typeof ReplyKind.REPLACED;
-  row: number;
-  acceptor: number;
-  connection: number;
-  generation: number;
-  /** NOTICE. */
-  packetId: number;
-}
-
 /** Owned by one worker thread. */
 export class SetWorker {
   readonly #drops: DropTable;
@@ -91,11 +68,9 @@ export class SetWorker {
   readonly #counters: CounterWriter;
   readonly #users: UserTable;
   readonly #notices = new NoticeLists(MAX_PENDING_NOTICES);
+  readonly #unasked: UnaskedFrames;
   /** Wins by user in the drop of each slot; made anew when the slot gets another drop. */
   readonly #wins: { dropId: number; byUser: Map<number, number> }[];
-  /** Frames that found no room in their reply ring; the first #deferredSent of them have left meanwhile. */
-  #deferred: Unasked[] = [];
-  #deferredSent = 0;
   #housekeepingRow = 0;
   /** The drop slot that is being looked at, for #mayWin. */
   #dropSlot = 0;
@@ -113,12 +88,13 @@ export class SetWorker {
     this.#outbox = outbox;
     this.#counters = counters;
     this.#users = new UserTable(maxUsers);
+    this.#unasked = new UnaskedFrames(this.#users, packets, outbox);
     this.#wins = Array.from({ length: MAX_OPEN_DROPS }, () => ({ dropId: 0, byUser: new Map() }));
   }
 
   /** Frames that wait for room in a reply ring. */
   get deferredCount(): number {
-    return this.#deferred.length - this.#deferredSent;
+    return this.#unasked.waitingCount;
   }
 
   /** Handles the request in a slot. @param acceptor which acceptor sent it; unused for what main sends */
@@ -145,10 +121,7 @@ export class SetWorker {
 
   /** Sends what found no room before, in its order, as far as there is room now. */
   sendDeferred(): void {
-    while (this.deferredCount > 0 && this.#send(this.#deferred[this.#deferredSent])) this.#deferredSent++;
-    if (2 * this.#deferredSent < this.#deferred.length || this.#deferredSent === 0) return;
-    this.#deferred = this.#deferred.slice(this.#deferredSent);
-    this.#deferredSent = 0;
+    this.#unasked.sendWaiting();
   }
 
   /** Takes notices of packets that are over off the lists of some users. Call it now and then. */
@@ -175,7 +148,7 @@ export class SetWorker {
     if (users.acceptors[row] === NO_SESSION) {
       this.#countSession(userId, 1);
     } else if (!users.isSessionOf(row, acceptor, connection, generation)) {
-      this.#tell(row, ReplyKind.REPLACED, 0);
+      this.#unasked.tell(row, ReplyKind.REPLACED, 0);
     }
     users.acceptors[row] = acceptor;
     users.connections[row] = connection;
@@ -184,7 +157,7 @@ export class SetWorker {
     this.#pruneNotices(row);
     this.#replyToLogin(acceptor, words, slot, LoginResult.OK, this.#notices.count(row));
     this.#notices.keep(row, (packetId) => {
-      this.#tell(row, ReplyKind.NOTICE, packetId);
+      this.#unasked.tell(row, ReplyKind.NOTICE, packetId);
       return true;
     });
   }
@@ -292,49 +265,12 @@ export class SetWorker {
       }
       this.#notices.add(row, packetId);
     }
-    if (this.#users.acceptors[row] !== NO_SESSION) this.#tell(row, ReplyKind.NOTICE, packetId);
+    if (this.#users.acceptors[row] !== NO_SESSION) this.#unasked.tell(row, ReplyKind.NOTICE, packetId);
   }
 
   #pruneNotices(row: number): void {
     const userId = this.#users.userIds[row];
     this.#notices.keep(row, (id) => this.#packets.isOpen(id) && !this.#packets.hasGrabbed(id, userId));
-  }
-
-  /** Sends the session of a user a frame that nobody asked for, or keeps it until there is room. */
-  #tell(row: number, kind: Unasked['kind'], packetId: number): void {
-    const { acceptors, connections, generations } = this.#users;
-    const frame = {
-      kind,
-      row,
-      acceptor: acceptors[row],
-      connection: connections[row],
-      generation: generations[row],
-      packetId,
-    };
-    // Nothing overtakes a frame that already waits.
-    if (this.deferredCount > 0 || !this.#send(frame)) this.#deferred.push(frame);
-  }
-
-  /** Sends a frame, or lets it go if there is nobody to be told any more; false if there is no room now. */
-  #send(frame: Unasked): boolean {
-    const { kind, row, acceptor, connection, generation, packetId } = frame;
-    const isNotice = kind === ReplyKind.NOTICE;
-    // Whoever logged in since has been told of the packet then.
-    if (isNotice && !this.#users.isSessionOf(row, acceptor, connection, generation)) return true;
-    const facts = isNotice ? this.#packets.facts(packetId) : undefined;
-    if (isNotice && facts === undefined) return true;
-    const place = this.#outbox.claimUnasked(acceptor);
-    if (place === FULL) return false;
-    const words = this.#outbox.wordsFor(acceptor);
-    words[place + REPLY_KIND] = kind;
-    words[place + REPLY_CONNECTION] = connection;
-    words[place + REPLY_GENERATION] = generation;
-    words[place + REPLY_USER] = this.#users.userIds[row];
-    if (facts !== undefined) {
-      writeNoticeWords(words, place, packetId, facts);
-      if (this.#users.rich[row] === 1) writeCommitmentWords(words, place, facts);
-    }
-    return true;
   }
 
   /** Fills the slot of a reply to the request in `slot`. Returns the reply's place in its ring. */
@@ -371,21 +307,4 @@ export class SetWorker {
     this.#counters.add(WorkerCount.sessions, by);
     this.#drops.stock.addSessions(userId % this.#drops.sets, by);
   }
-}
-
-/** Writes what every NOTICE says of a packet into a reply's slot. */
-function writeNoticeWords(words: Int32Array, place: number, packetId: number, facts: PacketFacts): void {
-  words[place + REPLY_PACKET] = packetId;
-  words[place + REPLY_AMOUNT] = facts.totalCents;
-  words[place + REPLY_COUNT] = facts.shares;
-  for (let i = 0; i < 3; i++) words[place + REPLY_USERS + i] = facts.firstInvited[i];
-  words[place + REPLY_SENDER] = facts.senderId;
-  words[place + REPLY_EXPIRES_AT] = facts.expiresAt;
-  words[place + REPLY_MODE] = facts.mode;
-}
-
-/** Writes what only the NOTICE of an extended session says. */
-function writeCommitmentWords(words: Int32Array, place: number, facts: PacketFacts): void {
-  const commitment = commitTo(facts.seed);
-  for (let i = 0; i < COMMITMENT_WORDS; i++) words[place + REPLY_COMMITMENT + i] = commitment.readInt32BE(4 * i);
 }

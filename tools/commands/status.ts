@@ -1,7 +1,8 @@
 // `hongbao status`: what a running server says of itself.
 
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
-import { formatCents, formatCount, formatMs, formatTable } from '../../lib/monitor/text-table.ts';
+import { formatLatencies } from '../../lib/monitor/latency-table.ts';
+import { formatCents, formatCount, formatTable } from '../../lib/monitor/text-table.ts';
 import type { ServerStatus } from '../../lib/server-status.ts';
 import { callControl, controlOption, printJson } from '../control-client.ts';
 
@@ -28,12 +29,6 @@ async function status(args: ArgumentsCamelCase<StatusArguments>): Promise<void> 
 function formatStatus(status: ServerStatus): string[] {
   const { connections, shakes, grabs, packets, money, latency } = status;
   const closed = Object.entries(connections.closed).map(([reason, count]) => `${reason} ${formatCount(count)}`);
-  const heading = ['in the server, ms', 'count', 'mean', 'p50', 'p90', 'p99', 'p99.9', 'max'];
-  const times = Object.entries(latency).map(([kind, s]) => [
-    kind,
-    formatCount(s.count),
-    ...[s.meanUs, s.p50Us, s.p90Us, s.p99Us, s.p999Us, s.maxUs].map(formatMs),
-  ]);
   return [
     `${status.name}, up ${formatCount(status.uptimeSeconds)} s, level ${status.level}, ` +
       `${formatCount(status.memory.residentBytes / 2 ** 20)} MB resident`,
@@ -71,6 +66,6 @@ function formatStatus(status: ServerStatus): string[] {
       ['', ...[money.funded, money.claimed, money.refunded, money.outstanding, money.difference].map(formatCents)],
     ]),
     '',
-    ...formatTable([heading, ...times]),
+    ...formatLatencies('in the server, ms', Object.entries(latency)),
   ];
 }
