@@ -119,7 +119,9 @@ t.test('a second Ctrl-C stops at once, also while a client holds the stop up', a
   const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
   await once(socket, 'connect');
   server.signal('SIGINT');
-  await new Promise((resolve) => setTimeout(resolve, 300));
+  server.signal('SIGINT');
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  t.equal(await Promise.race([server.ended, 'still stopping']), 'still stopping', 'twice in one moment is once');
   server.signal('SIGINT');
   const { code } = await server.ended;
   t.equal(code, 130);

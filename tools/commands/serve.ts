@@ -54,6 +54,9 @@ const options = {
   },
 } as const;
 
+/** A second signal this soon is the first one once more: a terminal tells us and whoever started us, who passes it on. */
+const SAME_SIGNAL_MS = 500;
+
 type ServeArguments = InferredOptionTypes<typeof options>;
 type Parsed = ArgumentsCamelCase<ServeArguments>;
 
@@ -94,8 +97,10 @@ async function serve(args: Parsed): Promise<void> {
     process.exit(1);
   });
   const stop = async (signal: NodeJS.Signals) => {
-    process.once('SIGINT', () => process.exit(130));
-    process.once('SIGTERM', () => process.exit(143));
+    const stoppedAt = performance.now();
+    const isAgain = () => performance.now() - stoppedAt > SAME_SIGNAL_MS;
+    process.on('SIGINT', () => isAgain() && process.exit(130));
+    process.on('SIGTERM', () => isAgain() && process.exit(143));
     log.info(`${signal}: answering what is under way, then stopping; once more stops at once`);
     clearInterval(report);
     await server.stop();
