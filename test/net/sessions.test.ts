@@ -153,7 +153,10 @@ t.test('of logins of one user that come without a pause one stands, and the othe
     client.send(login(7));
     clients.push(client);
   }
-  await waitForOpen(server, 1);
+  await waitFor('all but one to be replaced', async () => {
+    const { connections } = await server.status();
+    return connections.accepted === 20 && connections.open === 1;
+  });
   const { sessions, connections } = await server.status();
   t.equal(sessions, 1);
   t.strictSame(connections.closed, { replaced: 19 });
