@@ -44,6 +44,9 @@ const ENDED = -1;
 
 const drawSeed = () => randomBytes(SEED_BYTES);
 
+/** Unix milliseconds that never step: a wall clock that is set must not release an hour's packets at once. */
+const readNowMs = () => performance.timeOrigin + performance.now();
+
 /**
  * Starts a server and resolves once it serves.
  * @param onError told of errors that stop nothing but belong into the log
@@ -113,7 +116,7 @@ export class Server {
       drawSeed,
       (userId, packetId) => this.#notices.tell(userId, packetId),
       options.maxShares,
-      Math.floor(Date.now() / 1000),
+      Math.floor(readNowMs() / 1000),
     );
     this.#board = new StatusBoard(memory, this.#drops, this.#sends, this.latency, SERVER_NAME);
     this.#control = buildControlServer(this.#controlTarget(), onError);
@@ -172,7 +175,7 @@ export class Server {
   }
 
   #tick(): void {
-    const nowMs = Date.now();
+    const nowMs = readNowMs();
     this.#board.update();
     this.#drops.tick(nowMs);
     this.#notices.flush();
@@ -186,10 +189,10 @@ export class Server {
     return {
       isServing: () => this.#isServing,
       status: () => this.#board.read(),
-      createDrop: (body) => this.#drops.create(body, Date.now),
+      createDrop: (body) => this.#drops.create(body, readNowMs),
       drop: (id) => this.#drops.status(id),
       closeDrop: (id) => this.#drops.close(id),
-      createSend: (body) => this.#sends.create(body, Date.now()),
+      createSend: (body) => this.#sends.create(body, readNowMs()),
       send: (id) => this.#sends.status(id),
       packet: (id) => this.#sends.packet(id),
     };
