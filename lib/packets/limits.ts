@@ -27,6 +27,9 @@ export const DROP_ARENA_WORDS = 2 ** 25;
 /** Slots of the packet table: the slot part of a packet id has 20 bits. */
 export const MAX_PACKET_SLOTS = 2 ** 20;
 
+/** Packets that are over and stay readable at the least, as far as there is room: a minute and a half at 200 a second. */
+export const KEPT_PACKETS = 16_384;
+
 /** Words for the shares of all sent packets: 64 a slot on average; paged in as it is used. */
 export const SHARE_ARENA_WORDS = 2 ** 26;
 

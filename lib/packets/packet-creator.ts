@@ -1,9 +1,11 @@
 // Creates sent packets in the slots that one thread owns, and reuses slots whose packet is over and accounted for.
 //
-// Retired slots wait in a queue behind all others, so a closed packet stays readable as long as there is room.
+// The last KEPT_PACKETS packets that are over stay readable; the slots of older ones are used again before fresh ones are,
+// so the memory in use follows the packets that are open, not those that ever were.
 
 import assert from 'node:assert/strict';
 import { BlockArena, NO_BLOCK } from './block-arena.ts';
+import { KEPT_PACKETS } from './limits.ts';
 import { MAX_GENERATION, packetIdOf, slotOf } from './packet-id.ts';
 import {
   BUILDING,
@@ -47,13 +49,16 @@ export const NO_ROOM = -1;
 export class PacketCreator {
   readonly #table: PacketTable;
   readonly #arena: BlockArena;
-  /** The free slots, as a queue in a circle: `#freeCount` of them from `#freeHead` on. */
+  /** The slots given back, as a queue in a circle: `#freeCount` of them from `#freeHead` on. */
   readonly #free: Int32Array;
   readonly #firstSlot: number;
+  readonly #endSlot: number;
+  /** Slots from here on were never used. */
+  #freshSlot: number;
   /** By slot: 1 from its creation to its return. */
   readonly #isOccupied: Uint8Array;
   #freeHead = 0;
-  #freeCount: number;
+  #freeCount = 0;
   /** How many of them, from the head on, have already lost their old packet. */
   #strippedCount = 0;
 
@@ -62,20 +67,21 @@ export class PacketCreator {
     assert(firstSlot + slots <= table.slots && firstWord + words <= table.blocks.length, 'the parts lie in the table');
     this.#table = table;
     this.#arena = new BlockArena(firstWord, words);
-    this.#free = Int32Array.from({ length: slots }, (_, i) => firstSlot + i);
-    this.#freeCount = slots;
+    this.#free = new Int32Array(slots);
     this.#firstSlot = firstSlot;
+    this.#endSlot = firstSlot + slots;
+    this.#freshSlot = firstSlot;
     this.#isOccupied = new Uint8Array(slots);
   }
 
   /** Slots that a packet can be created in now. */
   get freeSlots(): number {
-    return this.#freeCount;
+    return this.#freeCount + this.#endSlot - this.#freshSlot;
   }
 
   /** Splits a packet and opens it. Returns its id, or NO_ROOM. The numbers have been checked: see isSplittable. */
   create(packet: NewPacket): number {
-    if (this.#freeCount === 0) return NO_ROOM;
+    if (this.freeSlots === 0) return NO_ROOM;
     const words = 2 * packet.shares + packet.invited.length;
     let first = this.#arena.allocate(words);
     while (first === NO_BLOCK && this.#strippedCount < this.#freeCount) {
@@ -83,11 +89,7 @@ export class PacketCreator {
       first = this.#arena.allocate(words);
     }
     if (first === NO_BLOCK) return NO_ROOM;
-    if (this.#strippedCount === 0) this.#stripNext();
-    const slot = this.#free[this.#freeHead];
-    this.#freeHead = (this.#freeHead + 1) % this.#free.length;
-    this.#freeCount--;
-    this.#strippedCount--;
+    const slot = this.#takeSlot();
     const row = slot * PACKET_ROW_WORDS;
     const generation = this.#table.rows[row + STATE_WORD] >>> GENERATION_SHIFT;
     this.#isOccupied[slot - this.#firstSlot] = 1;
@@ -107,7 +109,26 @@ export class PacketCreator {
     this.#freeCount++;
   }
 
-  /** Takes the next free slot's old packet away: its id is unknown from here on, and its block is free. */
+  /** A slot without a packet, being built under its next generation. There is one. */
+  #takeSlot(): number {
+    const kept = this.#freshSlot < this.#endSlot ? KEPT_PACKETS : 0;
+    if (this.#strippedCount === 0 && this.#freeCount > kept) this.#stripNext();
+    if (this.#strippedCount === 0) {
+      Atomics.store(
+        this.#table.rows,
+        this.#freshSlot * PACKET_ROW_WORDS + STATE_WORD,
+        (1 << GENERATION_SHIFT) | BUILDING,
+      );
+      return this.#freshSlot++;
+    }
+    const slot = this.#free[this.#freeHead];
+    this.#freeHead = (this.#freeHead + 1) % this.#free.length;
+    this.#freeCount--;
+    this.#strippedCount--;
+    return slot;
+  }
+
+  /** Takes the next returned slot's old packet away: its id is unknown from here on, and its block is free. */
   #stripNext(): void {
     const { rows } = this.#table;
     const row = this.#free[(this.#freeHead + this.#strippedCount++) % this.#free.length] * PACKET_ROW_WORDS;
@@ -115,8 +136,7 @@ export class PacketCreator {
     const generation = last === MAX_GENERATION ? 1 : last + 1;
     // The state first: whoever still reads the old packet finds another generation when it looks again.
     Atomics.store(rows, row + STATE_WORD, (generation << GENERATION_SHIFT) | BUILDING);
-    if (last !== 0)
-      this.#arena.free(rows[row + FIRST_WORD_WORD], 2 * rows[row + SHARES_WORD] + rows[row + INVITED_WORD]);
+    this.#arena.free(rows[row + FIRST_WORD_WORD], 2 * rows[row + SHARES_WORD] + rows[row + INVITED_WORD]);
   }
 
   #fill(row: number, first: number, packet: NewPacket): void {

@@ -2,6 +2,7 @@
 
 import fc from 'fast-check';
 import t from 'tap';
+import { KEPT_PACKETS } from '../../lib/packets/limits.ts';
 import { NO_ROOM, PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { generationOf, MAX_GENERATION, packetIdOf, slotOf } from '../../lib/packets/packet-id.ts';
 import { FIRST_WORD_WORD, NOBODY, PACKET_ROW_WORDS } from '../../lib/packets/packet-layout.ts';
@@ -161,7 +162,9 @@ t.test('any order of creating, grabbing, closing and giving back leaves every pa
   );
   const property = fc.property(steps, (taken) => {
     const { table, creator } = openTable(5, 120);
-    const queue = [0, 1, 2, 3, 4];
+    // Fresh slots come first, unless a returned one has already lost its packet, for want of words.
+    const fresh = [0, 1, 2, 3, 4];
+    const returned: number[] = [];
     const live: PacketModel[] = [];
     const retired: PacketModel[] = [];
     for (const { what, which, userId, shares, invited } of taken) {
@@ -174,12 +177,14 @@ t.test('any order of creating, grabbing, closing and giving back leaves every pa
         });
         const id = creator.create(packet);
         if (id === NO_ROOM) {
-          if (queue.length === 0) seen.noSlot++;
+          const slotsLeft = fresh.length + returned.length;
+          if (slotsLeft === 0) seen.noSlot++;
           else seen.noWords++;
           // With slots left it is for want of words, and then no packet that is over may hold any.
-          if (queue.length > 0 && retired.some((old) => table.view(old.id))) return false;
+          if (slotsLeft > 0 && retired.some((old) => table.view(old.id))) return false;
           continue;
         }
+        const queue = slotOf(id) === fresh[0] ? fresh : returned;
         if (slotOf(id) !== queue.shift()) return false;
         if (generationOf(id) > 1) seen.reused++;
         live.push(new PacketModel(id, packet));
@@ -193,9 +198,9 @@ t.test('any order of creating, grabbing, closing and giving back leaves every pa
         creator.retire(model.id);
         live.splice(live.indexOf(model), 1);
         retired.push(model);
-        queue.push(slotOf(model.id));
+        returned.push(slotOf(model.id));
       }
-      if (creator.freeSlots !== queue.length) return false;
+      if (creator.freeSlots !== fresh.length + returned.length) return false;
       if (!live.every((packet) => isSame(table.view(packet.id), packet.view()))) return false;
       for (const old of retired) {
         const view = table.view(old.id);
@@ -236,5 +241,21 @@ t.test('a packet cannot be given back twice', (t) => {
   const id = creator.create(newPacket());
   finish(id);
   t.throws(() => creator.retire(id), 'two packets would share its slot');
+  t.end();
+});
+
+t.test('old packets give their slots back before fresh ones are used, once enough of them are kept', (t) => {
+  const { creator, table, finish } = openTable(KEPT_PACKETS + 100, 8 * (KEPT_PACKETS + 100));
+  const ids: number[] = [];
+  for (let i = 0; i < KEPT_PACKETS + 50; i++) {
+    const id = creator.create(newPacket({ shares: 1 }));
+    ids.push(id);
+    finish(id);
+  }
+  const slots = new Set(ids.map(slotOf));
+  t.equal(slots.size, KEPT_PACKETS + 1, 'no more slots than are kept, and the one in use');
+  t.equal(ids.filter((id) => table.view(id) !== undefined).length, KEPT_PACKETS + 1, 'and so many can still be read');
+  t.equal(table.view(ids[48]), undefined);
+  t.ok(table.view(ids[49]), 'the latest ones');
   t.end();
 });
