@@ -9,6 +9,9 @@ import { collect, type Ended, makeDataDirectory, ServerProcess } from '../server
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
+/** What is in npm's cache is not fetched again, and a registry that cannot be reached fails the test at once. */
+const NPM_FLAGS = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retries=0'];
+
 const PROGRAM = `
 import { HongbaoClient, type ShakeResultOf } from 'hongbao';
 const client: HongbaoClient = await HongbaoClient.connect({ port: Number(process.argv[2]), reconnect: false });
@@ -29,7 +32,7 @@ t.test('the packed package works where it is installed', async (t) => {
   const folder = makeDataDirectory();
   await run(t, ROOT, 'npm', 'pack', '--pack-destination', folder);
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'elsewhere', private: true, type: 'module' }));
-  await run(t, folder, 'npm', 'install', '--no-audit', '--no-fund', './hongbao-0.1.0.tgz');
+  await run(t, folder, 'npm', 'install', ...NPM_FLAGS, './hongbao-0.1.0.tgz');
 
   t.match((await run(t, folder, 'npx', 'hongbao', '--version')).stdout, /0\.1\.0/);
   t.match((await run(t, folder, 'npx', 'hongbao', 'load', '--help')).stdout, /--connections/);
