@@ -57,7 +57,7 @@ export function drawHistogram(histogram: JsHistogram): string[] {
   const scale = BAR_WIDTH / Math.log(Math.max(...counts) + 1);
   const rows = counts.map((count, power) => ({
     label: `< ${formatMs(2 ** power)} ms`,
-    bar: '#'.repeat(Math.ceil(Math.log(count + 1) * scale)),
+    bar: '#'.repeat(Math.min(BAR_WIDTH, Math.ceil(Math.log(count + 1) * scale))),
     count,
   }));
   return rows

@@ -150,7 +150,7 @@ t.test('a send creates packets at its rate, and is accounted for', async (t) => 
 t.test('the seed of a packet is hidden while it is open, and shown when it is over', async (t) => {
   const spec = { shares: 2, total: 500, users: [20, 21], mode: 'line' };
   const [emptied] = (await send(server, spec)).packetIds;
-  const [expired] = (await send(server, { ...spec, expiresInSeconds: 1 })).packetIds;
+  const [expired] = (await send(server, { ...spec, expiresInSeconds: 2 })).packetIds;
   const open = (await get(`/packets/${emptied}`)).body;
   t.match(open, {
     id: emptied,

@@ -91,7 +91,7 @@ check('the statuses of a grab come in their order: known, grabbed before, invite
   const second = await join(t, server, 202, 'hello');
   const stranger = await join(t, server, 999, 'hello');
   const before = (await server.status()).money;
-  const spec = { shares: 2, total: 600, users: [201, 202], mode: 'equal', expiresInSeconds: 1 };
+  const spec = { shares: 2, total: 600, users: [201, 202], mode: 'equal', expiresInSeconds: 2 };
   const [packetId] = (await send(server, spec)).packetIds;
   const nothing = { packetId, amountCents: 0 };
   t.strictSame(await stranger.grab(packetId), { ...nothing, status: 'NOT_INVITED' });
@@ -245,7 +245,7 @@ check(
 
 check('who is away is told at the next login, of what he has not grabbed and can still grab', async (t) => {
   const [first, second] = (await send(server, { count: 2, shares: 2, total: 400, users: [30, 31] })).packetIds;
-  const [third] = (await send(server, { shares: 2, total: 500, users: [30, 31], expiresInSeconds: 1 })).packetIds;
+  const [third] = (await send(server, { shares: 2, total: 500, users: [30, 31], expiresInSeconds: 2 })).packetIds;
   const client = await RawClient.open(server.port);
   client.send(hello(30));
   t.equal((await client.take(Opcode.WELCOME)).body.pendingNotices, 3);
