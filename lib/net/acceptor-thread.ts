@@ -34,6 +34,9 @@ export interface AcceptorThreadData {
 /** How long a stop waits for replies that are under way, in milliseconds. */
 const DRAIN_MS = 3000;
 
+/** How long what has arrived before a stop is still read, in milliseconds. */
+const LAST_READS_MS = 100;
+
 /** How often a stop looks whether it is done, in milliseconds. */
 const STOP_POLL_MS = 10;
 
@@ -61,8 +64,8 @@ function run(data: AcceptorThreadData): void {
   }, 1000);
   parentPort!.on('message', (_stop: StopMessage) => {
     clearInterval(second);
-    // After the poll of this turn: it holds what had arrived when the stop was asked for, and that is still read.
-    setImmediate(() => stop(acceptor, data));
+    // A few turns later: what had arrived when the stop was asked for is still read, however the loop cuts it.
+    setTimeout(() => stop(acceptor, data), LAST_READS_MS);
   });
   acceptor.transport.listen(data.listen).then(
     (port) => post({ kind: 'listening', port }),
