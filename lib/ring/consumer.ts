@@ -36,11 +36,33 @@ export class Consumer {
     return this.#ring.slotAt(this.#next + index);
   }
 
+  /** Slots that a body of so many words takes behind its head. */
+  // HOT
+  countBodySlots(words: number): number {
+    return words === 0 ? 0 : Math.ceil(words / this.#ring.slotWords);
+  }
+
+  /** A copy of the body of `words` words behind the slot `index` places behind the next one. */
+  copyBody(index: number, words: number): Int32Array {
+    const { slotWords } = this.#ring;
+    const body = new Int32Array(words);
+    for (let from = 0; from < words; from += slotWords) {
+      const slot = this.slotAt(index + 1 + from / slotWords);
+      body.set(this.words.subarray(slot, slot + Math.min(slotWords, words - from)), from);
+    }
+    return body;
+  }
+
   /** Gives `count` slots back to the producer. They must not be read afterwards. */
   // HOT
   release(count: number): void {
     this.#next = (this.#next + count) | 0;
     // RELEASE gating: our reads of these slots are done; pairs with ACQUIRE gating in Producer.claim().
     Atomics.store(this.words, GATING_WORD, this.#next);
+  }
+
+  /** Passes over `count` slots without giving them back: for a consumer that has failed and never will. */
+  skip(count: number): void {
+    this.#next = (this.#next + count) | 0;
   }
 }

@@ -1,5 +1,6 @@
 // The producing end of a ring: claim slots, fill them with plain stores, publish them in one atomic store.
 
+import assert from 'node:assert/strict';
 import { Ring, type RingMemory } from './ring.ts';
 import { CURSOR_WORD, GATING_WORD } from './ring-layout.ts';
 
@@ -41,6 +42,52 @@ export class Producer {
     const slot = this.#ring.slotAt(this.#claimed);
     this.#claimed = (this.#claimed + 1) | 0;
     return slot;
+  }
+
+  /** Whether `slots` more can be claimed now: ask before a message that takes several. */
+  // HOT
+  hasRoom(slots: number): boolean {
+    if (((this.#claimed + slots - this.#cachedGating) | 0) <= this.#ring.capacity) return true;
+    this.#cachedGating = Atomics.load(this.words, GATING_WORD);
+    return ((this.#claimed + slots - this.#cachedGating) | 0) <= this.#ring.capacity;
+  }
+
+  /** The sequence that the next claim gets: everything below it is claimed. */
+  get claimedSequence(): number {
+    return this.#claimed;
+  }
+
+  /** Everything below this sequence has been released. Reads the consumer's sequence. */
+  get releasedSequence(): number {
+    // ACQUIRE gating: as in hasReleased().
+    this.#cachedGating = Atomics.load(this.words, GATING_WORD);
+    return this.#cachedGating;
+  }
+
+  /** Tells whether the consumer has released everything below a sequence. */
+  hasReleased(sequence: number): boolean {
+    if (((this.#cachedGating - sequence) | 0) >= 0) return true;
+    // ACQUIRE gating: what the consumer did before it released these slots has happened; pairs with release() there.
+    this.#cachedGating = Atomics.load(this.words, GATING_WORD);
+    return ((this.#cachedGating - sequence) | 0) >= 0;
+  }
+
+  /**
+   * Claims as many slots as `body` fills and copies it into them, as the continuation of the slot claimed last. Make
+   * sure of the room first: see hasRoom and countBodySlots.
+   */
+  claimBody(body: Int32Array): void {
+    const { slotWords } = this.#ring;
+    for (let from = 0; from < body.length; from += slotWords) {
+      const slot = this.claim();
+      assert(slot !== FULL, 'the room for a body was made sure of before its head was claimed');
+      this.words.set(body.subarray(from, from + slotWords), slot);
+    }
+  }
+
+  /** Slots that a body of so many words takes behind its head. */
+  countBodySlots(words: number): number {
+    return Math.ceil(words / this.#ring.slotWords);
   }
 
   /** Makes every claimed slot visible to the consumer. Returns false if there was nothing to publish. */
