@@ -2,21 +2,34 @@
 
 /**
  * - `connect`: the server could not be reached
- * - `closed`: the connection ended before the reply came; a grab may be repeated safely
+ * - `closed`: the connection ended before the reply came; a grab, and a send with its key, may be repeated safely
  * - `not-connected`: there is no connection at the moment
  * - `timeout`: no reply came in time
  * - `login`: the server refused the login; the message says why
  * - `protocol`: the server sent something that is not the protocol
+ * - `request`: the protocol allows no such request; nothing was sent
  * - `server`: the server answered ERROR; the message is the server's
  */
-export type ClientErrorCode = 'connect' | 'closed' | 'not-connected' | 'timeout' | 'login' | 'protocol' | 'server';
+export type ClientErrorCode =
+  | 'connect'
+  | 'closed'
+  | 'not-connected'
+  | 'timeout'
+  | 'login'
+  | 'protocol'
+  | 'request'
+  | 'server';
 
 export class ClientError extends Error {
   readonly code: ClientErrorCode;
 
-  constructor(code: ClientErrorCode, message: string, options?: ErrorOptions) {
+  /** The request key of a send that may have been carried out or not: repeat it with this key. */
+  readonly key: string | undefined;
+
+  constructor(code: ClientErrorCode, message: string, options: ErrorOptions & { key?: string } = {}) {
     super(message, options);
     this.name = 'ClientError';
     this.code = code;
+    this.key = options.key;
   }
 }

@@ -5,6 +5,7 @@
 //   client.on('notice', async ({ packetId }) => console.log(await client.grab(packetId)));
 //   console.log(await client.shake());
 
+import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../lib/protocol/classic.ts';
@@ -13,8 +14,13 @@ import {
   ERROR_MESSAGES,
   type ErrorBody,
   PROTOCOL_VERSION,
-  type RichGrabResult,
+  type RecordsRequest,
+  type RecordsResult,
   type RichNotice,
+  readRecords,
+  readSend,
+  type Sent,
+  type WalletResult,
   type Welcome,
 } from '../lib/protocol/extended.ts';
 import { FrameReader } from '../lib/protocol/frame-reader.ts';
@@ -24,27 +30,8 @@ import { packFrame, unpackBody } from '../lib/protocol/message-pack.ts';
 import { FIRST_EXTENDED_OPCODE, LoginResult, Opcode, ShakeResult } from '../lib/protocol/opcodes.ts';
 import { ClientError } from './client-error.ts';
 import { type ClientOptions, DEFAULT_CLIENT_OPTIONS } from './client-options.ts';
+import type { GrabResult, SendRequest, SendResult, ShakeResultOf } from './client-results.ts';
 import { PendingRequests } from './pending-requests.ts';
-
-/** What a shake came to. */
-export interface ShakeResultOf {
-  /** `overload`: the server is busy; wait before shaking again. */
-  result: 'won' | 'none' | 'overload';
-  /** 0 unless won. */
-  packetId: number;
-  amountCents: number;
-}
-
-/** What a grab came to. */
-export interface GrabResult {
-  packetId: number;
-  /** 0 if nothing was got. */
-  amountCents: number;
-  /** Why; only sessions opened with `hello` are told. */
-  status?: RichGrabResult['status'];
-  /** With status BUSY: grab again after so many milliseconds. */
-  retryAfterMs?: number;
-}
 
 /** A packet that this user may grab. The same packet may be told again after a new login, until it has been grabbed. */
 export interface Notice {
@@ -58,6 +45,8 @@ export interface Notice {
   expiresAt?: number;
   mode?: RichNotice['mode'];
   commitment?: Uint8Array;
+  /** What the sender wrote to it. */
+  note?: string;
 }
 
 export interface HongbaoClientEvents {
@@ -122,9 +111,8 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
    */
   async hello(userId: number, token?: string): Promise<Welcome> {
     checkUserId(userId);
-    const stamp = this.#pending.nextStamp();
     const body = { version: PROTOCOL_VERSION, userId, ...(token === undefined ? {} : { token }) };
-    const welcome = await this.#request(stamp, packFrame(Opcode.HELLO, stampHighOf(stamp), stamp, body));
+    const welcome = await this.#requestExtended(Opcode.HELLO, body);
     this.#session = { kind: 'hello', userId, ...(token === undefined ? {} : { token }) };
     return welcome as Welcome;
   }
@@ -145,11 +133,45 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     return this.#request(stamp, bytes) as Promise<GrabResult>;
   }
 
+  /**
+   * Sends a packet to users, out of this user's balance. Repeating it with the same key and the same content is safe: it
+   * happens once, as long as the key is among the last 256 of this user. The key is in the result, or in the error if
+   * nothing is known of the outcome. Nothing is repeated by itself, not after a reconnect either.
+   * @throws {ClientError} request, and those of every request
+   */
+  async send(request: SendRequest): Promise<SendResult> {
+    const { key = randomUUID() } = request;
+    const send = readSend({ ...request, key });
+    if (send === undefined) throw new ClientError('request', 'a field of this send is missing or out of its bounds');
+    try {
+      return { ...((await this.#requestExtended(Opcode.SEND, send)) as Sent), key };
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      throw new ClientError(error.code, error.message, { cause: error, key });
+    }
+  }
+
+  /** Asks for this user's balance. */
+  wallet(): Promise<WalletResult> {
+    return this.#requestExtended(Opcode.WALLET, null) as Promise<WalletResult>;
+  }
+
+  /**
+   * Asks for this user's records, the newest ones or those before a sequence; with `packetId`, for that packet, which
+   * this user must have sent, been invited to, or grabbed.
+   * @throws {ClientError} request, and those of every request
+   */
+  async records(request: Partial<RecordsRequest> = {}): Promise<RecordsResult> {
+    const asked = readRecords(request);
+    if (asked === undefined)
+      throw new ClientError('request', 'a field of this request for records is out of its bounds');
+    return this.#requestExtended(Opcode.RECORDS, asked) as Promise<RecordsResult>;
+  }
+
   /** Asks the server for a sign of life; resolves to the time it took, in milliseconds. */
   async ping(): Promise<number> {
     const startedAt = performance.now();
-    const stamp = this.#pending.nextStamp();
-    await this.#request(stamp, packFrame(Opcode.PING, stampHighOf(stamp), stamp, null));
+    await this.#requestExtended(Opcode.PING, null);
     return performance.now() - startedAt;
   }
 
@@ -169,6 +191,11 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     const reply = this.#pending.add(stamp);
     this.#socket.write(bytes);
     return reply;
+  }
+
+  #requestExtended(opcode: Opcode, body: unknown): Promise<unknown> {
+    const stamp = this.#pending.nextStamp();
+    return this.#request(stamp, packFrame(opcode, stampHighOf(stamp), stamp, body));
   }
 
   #open(): Promise<void> {

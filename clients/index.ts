@@ -1,5 +1,13 @@
 // The client library: what programs import from the package `hongbao`.
 
-export { type GrabResult, HongbaoClient, type HongbaoClientEvents, type Notice, type ShakeResultOf } from './client.ts';
+export type {
+  MoneyRecord,
+  PacketRecord,
+  RecordsRequest,
+  RecordsResult,
+  WalletResult,
+} from '../lib/protocol/extended.ts';
+export { HongbaoClient, type HongbaoClientEvents, type Notice } from './client.ts';
 export { ClientError, type ClientErrorCode } from './client-error.ts';
 export { type ClientOptions, DEFAULT_CLIENT_OPTIONS } from './client-options.ts';
+export type { GrabResult, SendRequest, SendResult, ShakeResultOf } from './client-results.ts';

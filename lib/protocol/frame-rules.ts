@@ -34,6 +34,9 @@ export const SERVER_RULES: FrameRules = acceptOnly([
   Opcode.GRAB,
   Opcode.HELLO,
   Opcode.PING,
+  Opcode.SEND,
+  Opcode.WALLET,
+  Opcode.RECORDS,
 ]);
 
 /** What a client accepts from its server. */
@@ -47,6 +50,9 @@ export const CLIENT_RULES: FrameRules = acceptOnly([
   Opcode.RICH_GRAB_RESULT,
   Opcode.PONG,
   Opcode.ERROR,
+  Opcode.SENT,
+  Opcode.WALLET_RESULT,
+  Opcode.RECORDS_RESULT,
 ]);
 
 /** Judges a header: FrameFault.NONE, or why the frame is refused. */

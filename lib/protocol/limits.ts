@@ -1,9 +1,9 @@
 // The bounds of the wire, each with its reason.
 
-/** The longest extended frame in bytes, header included: room for a SEND to hundreds of users, small enough to buffer. */
+/** The longest extended frame in bytes, header included: room for a SEND to MAX_SEND_USERS, small enough to buffer. */
 export const MAX_FRAME_BYTES = 16 * 1024;
 
-/** The deepest nesting of a MessagePack body: our bodies need 3; a bomb needs thousands. */
+/** The deepest nesting of a MessagePack body: our bodies need 4; a bomb needs thousands. */
 export const MAX_BODY_DEPTH = 8;
 
 /** The highest user id: ids live in Int32 words of shared memory, where -1 means nobody. */
@@ -11,3 +11,32 @@ export const MAX_USER_ID = 0x7fff_ffff;
 
 /** The longest token of a HELLO in characters: a signed token is about 150. */
 export const MAX_TOKEN_LENGTH = 1024;
+
+/** The most users that one SEND can name: a large group chat; each is 5 bytes of the frame. */
+export const MAX_SEND_USERS = 1000;
+
+/** The largest total of a SEND in cents, and the most shares that it may ask for: both live in Int32 words. */
+export const MAX_SEND_CENTS = 0x7fff_ffff;
+export const MAX_SEND_SHARES = 0x7fff_ffff;
+
+/** The longest life of a packet that a SEND can ask for, in seconds: 30 days, so that no money is held for ever. */
+export const MAX_SEND_EXPIRY_SECONDS = 30 * 24 * 60 * 60;
+
+/** How long a packet lives if its SEND does not say, in seconds: a day, as is the custom. */
+export const DEFAULT_SEND_EXPIRY_SECONDS = 24 * 60 * 60;
+
+/** The longest request key in bytes of UTF-8: a UUID has 36. */
+export const MAX_KEY_BYTES = 64;
+
+/** The longest note of a packet in characters (code points): as in every red-packet app. */
+export const MAX_NOTE_CHARACTERS = 25;
+
+/** The longest note in bytes of UTF-8: four for each character. */
+export const MAX_NOTE_BYTES = 4 * MAX_NOTE_CHARACTERS;
+
+/** Records that one RECORDS gets: at the most, some 90 bytes each, so that they fit a frame; and if it does not say. */
+export const MAX_RECORDS = 100;
+export const DEFAULT_RECORDS = 20;
+
+/** Grabs of a packet that one RECORDS_RESULT tells of: some 60 bytes each, so that they fit a frame. */
+export const MAX_TOLD_GRABS = 250;

@@ -1,7 +1,8 @@
 // The words of the wire: opcodes, result codes and statuses, each with its number.
 
-/** Opcodes of the classic frames (fixed length, u32 fields). Replies are the request's opcode plus one. */
+/** The opcodes by name. A reply has its request's opcode plus one; RICH_GRAB_RESULT 0x0100 more. */
 export const Opcode = {
+  // Classic frames: fixed length, u32 fields.
   LOGIN: 0x0000,
   LOGIN_RESULT: 0x0001,
   SHAKE: 0x0002,
@@ -17,6 +18,13 @@ export const Opcode = {
   PING: 0x0110,
   PONG: 0x0111,
   ERROR: 0x0112,
+  // 0x012n concerns the user's own money.
+  SEND: 0x0120,
+  SENT: 0x0121,
+  WALLET: 0x0122,
+  WALLET_RESULT: 0x0123,
+  RECORDS: 0x0124,
+  RECORDS_RESULT: 0x0125,
 } as const;
 export type Opcode = (typeof Opcode)[keyof typeof Opcode];
 
@@ -56,3 +64,21 @@ export type GrabStatus = (typeof GrabStatus)[keyof typeof GrabStatus];
 
 /** The statuses by number, for encoding and printing. */
 export const GRAB_STATUS_NAMES = Object.keys(GrabStatus) as (keyof typeof GrabStatus)[];
+
+/** What became of a send. Clients see it by name. */
+export const SendStatus = {
+  SENT: 0,
+  /** This very send was carried out before, under the same key. */
+  REPEAT: 1,
+  /** The balance does not hold the total. */
+  INSUFFICIENT: 2,
+  /** Not tried. */
+  BUSY: 3,
+  BAD_REQUEST: 4,
+  /** The key was used for another request. */
+  KEY_REUSED: 5,
+} as const;
+export type SendStatus = (typeof SendStatus)[keyof typeof SendStatus];
+
+/** The statuses of a send by number, for encoding and printing. */
+export const SEND_STATUS_NAMES = Object.keys(SendStatus) as (keyof typeof SendStatus)[];

@@ -111,7 +111,7 @@ t.test('a server that closes in good order is noticed as well', async (t) => {
 const broken: Record<string, Uint8Array> = {
   'bytes without sense': Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'),
   'an opcode that only clients send': frame(Opcode.SHAKE, words(1)),
-  'an unknown opcode': frame(0x0123, Buffer.alloc(4)),
+  'an unknown opcode': frame(0x0133, Buffer.alloc(4)),
   'a classic frame of a wrong length': frame(Opcode.SHAKE_RESULT, words(1, 2)),
   'a frame that is too long': frame(Opcode.PONG, Buffer.alloc(0), 1, 20_000),
   'an ERROR without a body': frame(Opcode.ERROR, Buffer.alloc(0)),
@@ -142,7 +142,8 @@ t.test('a server that breaks the protocol is left, with the error protocol', asy
 });
 
 t.test('an answer with a broken body fails its request with protocol', async (t) => {
-  for (const opcode of [Opcode.WELCOME, Opcode.RICH_GRAB_RESULT, Opcode.PONG, Opcode.ERROR]) {
+  const { WELCOME, RICH_GRAB_RESULT, PONG, ERROR, SENT, WALLET_RESULT, RECORDS_RESULT } = Opcode;
+  for (const opcode of [WELCOME, RICH_GRAB_RESULT, PONG, ERROR, SENT, WALLET_RESULT, RECORDS_RESULT]) {
     const { client } = await open(t, ({ stamp }, socket) => {
       socket.write(frame(opcode, Buffer.from([0xc1]), stamp));
     });

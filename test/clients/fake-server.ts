@@ -92,7 +92,7 @@ export class FakeServer {
   }
 }
 
-/** Logs everybody in; no shake wins, no grab finds anything. */
+/** Logs everybody in; no shake wins, no grab finds anything, what is sent becomes packet 2^20. */
 export function behaveWell(request: Request, socket: Socket): void {
   socket.write(answerTo(request));
 }
@@ -116,6 +116,14 @@ export function answerTo({ opcode, stamp, fields, body }: Request): Buffer {
       const limits = { maxFrameBytes: 16_384, maxInFlight: 1024 };
       return extended(Opcode.WELCOME, { version: 1, userId, server: 'fake', limits, pendingNotices: 0 }, stamp);
     }
+    case Opcode.SEND: {
+      const sent = { status: 'SENT', packetId: 2 ** 20, expiresAt: 1_700_086_400, commitment: Buffer.alloc(32, 7) };
+      return extended(Opcode.SENT, sent, stamp);
+    }
+    case Opcode.WALLET:
+      return extended(Opcode.WALLET_RESULT, { balanceCents: 5000, reservedCents: 0 }, stamp);
+    case Opcode.RECORDS:
+      return extended(Opcode.RECORDS_RESULT, { records: [] }, stamp);
     default:
       return extended(Opcode.PONG, body, stamp);
   }

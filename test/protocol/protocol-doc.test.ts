@@ -2,13 +2,29 @@
 
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import { commitTo } from '../../lib/packets/seeded-random.ts';
 import { CLASSIC_FIELDS, CLASSIC_FRAME_BYTES } from '../../lib/protocol/classic-layout.ts';
-import { ERROR_MESSAGES, PROTOCOL_VERSION } from '../../lib/protocol/extended.ts';
+import { ERROR_MESSAGES, PROTOCOL_VERSION, readSend, SPLIT_NAMES } from '../../lib/protocol/extended.ts';
 import { FrameReader } from '../../lib/protocol/frame-reader.ts';
 import { CLIENT_RULES, FrameFault, SERVER_RULES } from '../../lib/protocol/frame-rules.ts';
-import { MAX_BODY_DEPTH, MAX_FRAME_BYTES, MAX_TOKEN_LENGTH } from '../../lib/protocol/limits.ts';
+import {
+  DEFAULT_RECORDS,
+  DEFAULT_SEND_EXPIRY_SECONDS,
+  MAX_BODY_DEPTH,
+  MAX_FRAME_BYTES,
+  MAX_KEY_BYTES,
+  MAX_NOTE_BYTES,
+  MAX_NOTE_CHARACTERS,
+  MAX_RECORDS,
+  MAX_SEND_CENTS,
+  MAX_SEND_EXPIRY_SECONDS,
+  MAX_SEND_SHARES,
+  MAX_SEND_USERS,
+  MAX_TOKEN_LENGTH,
+  MAX_TOLD_GRABS,
+} from '../../lib/protocol/limits.ts';
 import { unpackBody } from '../../lib/protocol/message-pack.ts';
-import { GRAB_STATUS_NAMES, LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts';
+import { GRAB_STATUS_NAMES, LoginResult, Opcode, SEND_STATUS_NAMES, ShakeResult } from '../../lib/protocol/opcodes.ts';
 import { FrameCollector } from './frame-collector.ts';
 import { frameVectors, fromHex, splitVectors } from './vectors.ts';
 
@@ -58,7 +74,7 @@ t.test('the classic table gives the fields and the length of every frame', (t) =
 
 t.test('the extended table gives the keys of every body, as the vectors have them', (t) => {
   for (const [opcode, name, , keys] of extendedRows) {
-    if (name === 'PING' || name === 'PONG') continue;
+    if (name === 'PING' || name === 'PONG' || name === 'WALLET') continue;
     const all = keys.replaceAll(/[[\]]/g, '').split(', ');
     const needed = keys.split(', ').filter((key) => !key.startsWith('['));
     for (const { name: vector, body } of frameVectors.filter((v) => v.opcode === Number(opcode))) {
@@ -98,13 +114,63 @@ t.test('the document lists every result, status and error code', (t) => {
   t.end();
 });
 
+t.test('each status of SENT comes with the keys that the document names, as the vectors have it', (t) => {
+  const table = tableOf('status', 'meaning', 'comes with');
+  t.strictSame(
+    table.map(([status]) => status),
+    [...SEND_STATUS_NAMES],
+  );
+  for (const [status, , comesWith] of table) {
+    const keys = ['packetId', 'expiresAt', 'commitment', 'message', 'retryAfterMs'];
+    const bodies = frameVectors.filter((v) => v.opcode === Opcode.SENT).map((v) => v.body as { status: string });
+    const body = bodies.find((body) => body.status === status)!;
+    t.strictSame(
+      Object.keys(body).slice(1),
+      keys.filter((key) => comesWith.includes(key)),
+      status,
+    );
+  }
+  t.end();
+});
+
+t.test(
+  'the document names every key of a record and of a packet, every kind, state and error, as the vectors have them',
+  (t) => {
+    const text = doc.slice(doc.indexOf('**RECORDS_RESULT** has'), doc.indexOf('**Codes of ERROR.**'));
+    const said = new Set([...text.matchAll(/`([\w-]+)`/g)].map(([, word]) => word));
+    const shown = new Set<string>();
+    const show = (value: unknown, key?: string): void => {
+      if (['kind', 'state', 'code'].includes(key!)) shown.add(value as string);
+      if (typeof value !== 'object' || value === null) return;
+      for (const [name, item] of Object.entries(value)) {
+        if (!Array.isArray(value)) shown.add(name);
+        show(item, name);
+      }
+    };
+    for (const { body } of frameVectors.filter((v) => v.opcode === Opcode.RECORDS_RESULT)) show(body);
+    t.strictSame([...said].sort(), [...shown].sort());
+    t.end();
+  },
+);
+
 t.test('the bounds in the document are those of the code', (t) => {
   const flat = doc.replaceAll(/\s+/g, ' ');
+  t.strictSame([MAX_SEND_CENTS, MAX_SEND_SHARES], [2 ** 31 - 1, 2 ** 31 - 1]);
   for (const fact of [
     `Version ${PROTOCOL_VERSION}.`,
+    '`totalCents` and `shares`: 1 to 2^31 - 1.',
     `an extended frame has 12 to ${MAX_FRAME_BYTES.toLocaleString('en')} bytes`,
     `nest at most ${MAX_BODY_DEPTH} deep`,
     `a string of at most ${MAX_TOKEN_LENGTH.toLocaleString('en')} characters`,
+    `1 to ${MAX_SEND_USERS.toLocaleString('en')} different user ids`,
+    `1 to ${MAX_KEY_BYTES} bytes of UTF-8`,
+    `1 to ${MAX_SEND_EXPIRY_SECONDS.toLocaleString('en')} (30 days); ${DEFAULT_SEND_EXPIRY_SECONDS.toLocaleString('en')} (a day)`,
+    `at most ${MAX_NOTE_CHARACTERS} characters (Unicode code points), so at most ${MAX_NOTE_BYTES} bytes`,
+    `\`limit\` records (1 to ${MAX_RECORDS}; ${DEFAULT_RECORDS} if it is missing)`,
+    `the first ${MAX_TOLD_GRABS}.`,
+    `- \`mode\`: ${SPLIT_NAMES.map((name) => `\`${name}\``).join(', ')}`
+      .replace(', ', ' (if it is missing), ')
+      .replace(/, (?=[^,]*$)/, ' or '),
   ]) {
     t.ok(flat.includes(fact), fact);
   }
@@ -142,7 +208,7 @@ const sessions = doc
 t.test('the sessions in hex are whole frames that the other side accepts', (t) => {
   t.strictSame(
     sessions.map((session) => session.length),
-    [11, 9],
+    [11, 13],
   );
   for (const [i, session] of sessions.entries()) {
     const sinks = { C: new FrameCollector(), S: new FrameCollector() };
@@ -157,7 +223,7 @@ t.test('the sessions in hex are whole frames that the other side accepts', (t) =
       sinks.C.frames.map(({ opcode }) => names.get(opcode)),
       [
         ['LOGIN', 'SHAKE', 'SHAKE', 'GRAB', 'GRAB'],
-        ['HELLO', 'GRAB', 'GRAB', 'PING'],
+        ['HELLO', 'GRAB', 'GRAB', 'PING', 'WALLET', 'SEND'],
       ][i],
     );
   }
@@ -183,6 +249,7 @@ t.test('the bodies of the extended session in hex are what the lines beside them
   const bodies = sessions[1]
     .filter(({ bytes }) => bytes[2] === 1)
     .map(({ bytes }) => unpackBody(bytes, 0, bytes.length));
+  const secondSeed = Uint8Array.from({ length: 32 }, (_, i) => 32 + i);
   const packet = {
     packetId: 0x0010_0005,
     totalCents: 1000,
@@ -205,7 +272,17 @@ t.test('the bodies of the extended session in hex are what the lines beside them
     { packetId: packet.packetId, status: 'WON', amountCents: 236 },
     null,
     null,
+    null,
+    { balanceCents: 236, reservedCents: 0 },
+    { users: [41, 42], totalCents: 200, shares: 2, key: '43-1700000011', note: '谢谢' },
+    {
+      status: 'SENT',
+      packetId: 0x0010_0006,
+      expiresAt: 1_700_086_411,
+      commitment: Uint8Array.from(commitTo(secondSeed)),
+    },
   ]);
+  t.ok(readSend(bodies.at(-2)), 'the SEND is one');
   const block = doc.split('```')[3];
   for (const fact of [
     'packetId: 1048581',
@@ -213,6 +290,11 @@ t.test('the bodies of the extended session in hex are what the lines beside them
     'expiresAt: 1700086400',
     'retryAfterMs: 200',
     'amountCents: 236',
+    'balanceCents: 236',
+    'key: "43-1700000011"',
+    'note: "谢谢"',
+    'packetId: 1048582',
+    'expiresAt: 1700086411',
   ]) {
     t.ok(block.includes(fact), fact);
   }

@@ -16,7 +16,7 @@ import {
   writeShakeResult,
 } from '../../lib/protocol/classic.ts';
 import { BODY_OFFSET, CLASSIC_FIELDS, STAMP_OFFSET } from '../../lib/protocol/classic-layout.ts';
-import { readHello } from '../../lib/protocol/extended.ts';
+import { readHello, readRecords, readSend, readWallet } from '../../lib/protocol/extended.ts';
 import { FrameReader } from '../../lib/protocol/frame-reader.ts';
 import { CLIENT_RULES, FrameFault, judgeHeader, SERVER_RULES } from '../../lib/protocol/frame-rules.ts';
 import { packFrame, unpackBody } from '../../lib/protocol/message-pack.ts';
@@ -25,6 +25,7 @@ import {
   GRAB_STATUS_NAMES,
   LoginResult,
   Opcode,
+  SEND_STATUS_NAMES,
   ShakeResult,
 } from '../../lib/protocol/opcodes.ts';
 import { FrameCollector } from './frame-collector.ts';
@@ -33,6 +34,9 @@ import { type FrameVector, frameVectors, refusedVectors, splitVectors, toHex } f
 const classicVectors = frameVectors.filter((vector) => vector.opcode < FIRST_EXTENDED_OPCODE);
 const extendedVectors = frameVectors.filter((vector) => vector.opcode >= FIRST_EXTENDED_OPCODE);
 const nameOf = new Map<number, string>(Object.entries(Opcode).map(([name, opcode]) => [opcode, name]));
+
+/** What stands for keys that are left out. */
+const LEFT_OUT = { send: { mode: 'lucky', expiresInSeconds: 86_400, note: '' }, records: { limit: 20 } };
 
 const stampHigh = (vector: FrameVector): number => Number(vector.stamp >> 32n);
 const stampLow = (vector: FrameVector): number => Number(vector.stamp & 0xffff_ffffn);
@@ -46,6 +50,8 @@ t.test('every opcode has a vector, and so has every result and status', (t) => {
   for (const result of Object.values(ShakeResult)) t.ok(shakeResults.has(result), `a SHAKE_RESULT with ${result}`);
   const grabs = extendedVectors.filter((vector) => vector.opcode === Opcode.RICH_GRAB_RESULT);
   t.strictSame(new Set(grabs.map((vector) => (vector.body as { status: string }).status)), new Set(GRAB_STATUS_NAMES));
+  const sends = extendedVectors.filter((vector) => vector.opcode === Opcode.SENT);
+  t.strictSame(new Set(sends.map((vector) => (vector.body as { status: string }).status)), new Set(SEND_STATUS_NAMES));
   t.strictSame(
     new Set(refusedVectors.map((vector) => vector.fault)),
     new Set([...Object.keys(FrameFault).slice(1), 'body']),
@@ -107,6 +113,11 @@ t.test('the body of each extended frame is unpacked, wherever the frame lies', (
     t.strictSame(unpackBody(chunk, 7, bytes.length), body, `${name}: in mid-chunk`);
     if (opcode === Opcode.HELLO)
       t.strictSame(readHello(unpackBody(bytes, 0, bytes.length)), body, `${name}: as a Hello`);
+    if (opcode === Opcode.SEND)
+      t.strictSame(readSend(unpackBody(bytes, 0, bytes.length)), { ...LEFT_OUT.send, ...(body as object) }, name);
+    if (opcode === Opcode.RECORDS)
+      t.strictSame(readRecords(unpackBody(bytes, 0, bytes.length)), { ...LEFT_OUT.records, ...(body as object) }, name);
+    if (opcode === Opcode.WALLET) t.equal(readWallet(unpackBody(bytes, 0, bytes.length)), true, name);
   }
   t.end();
 });
@@ -142,7 +153,11 @@ t.test('each refused input is refused for the reason that its vector names', (t)
     }
     t.equal(found, FrameFault.NONE, `${name}: the header is in order`);
     t.strictSame(sink.hexOf(1), [toHex(bytes)], `${name}: the frame is whole`);
-    t.equal(readHello(unpackBody(bytes, 0, bytes.length)), 'body', name);
+    const body = unpackBody(bytes, 0, bytes.length);
+    if (sink.frames[0].opcode === Opcode.SEND) t.equal(readSend(body), undefined, name);
+    else if (sink.frames[0].opcode === Opcode.RECORDS) t.equal(readRecords(body), undefined, name);
+    else if (sink.frames[0].opcode === Opcode.WALLET) t.equal(readWallet(body), false, name);
+    else t.equal(readHello(body), 'body', name);
   }
   t.end();
 });
