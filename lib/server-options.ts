@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
+import { SEGMENT_BYTES } from './ledger/limits.ts';
 import { type NetLimits, RESERVED_DESCRIPTORS } from './net/limits.ts';
 import { DEFAULT_MAX_SHARES, MAX_PACKET_SLOTS, MAX_SHARES } from './packets/limits.ts';
 import { WAIT_STRATEGIES, type WaitStrategyName } from './ring/wait-strategy.ts';
@@ -32,7 +33,20 @@ export interface ServerOptions {
   waitStrategy: WaitStrategyName;
   /** Directory of the server's files; made if it is missing. */
   data: string;
+  /**
+   * What a reply that tells of money waits for. `fsync`: the record is on the disk; `buffered`: it is with the system, and
+   * survives the process but not the machine; `memory`: nothing is written, and nothing survives.
+   */
+  durability: 'fsync' | 'buffered' | 'memory';
+  /** Closed segments of the journal that are kept; 0 for all. */
+  keepSegments: number;
+  /** Bytes after which a segment of the journal is closed. */
+  segmentBytes: number;
+  /** A module that exports a wallet, see docs/WALLET.md; '' for the balances of this server. */
+  wallet: string;
 }
+
+export const DURABILITIES = ['fsync', 'buffered', 'memory'] as const;
 
 export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   host: '127.0.0.1',
@@ -48,6 +62,10 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   losingShake: 'acceptor',
   waitStrategy: 'park',
   data: './data',
+  durability: 'fsync',
+  keepSegments: 0,
+  segmentBytes: SEGMENT_BYTES,
+  wallet: '',
 };
 
 const MAX_SETS = 65_536;
@@ -55,6 +73,10 @@ const MAX_THREADS = 64;
 
 /** The longest time limit of a connection: an hour. */
 const MAX_LIMIT_SECONDS = 3600;
+
+/** Segments are some thousand records at the least, and what a reader takes in a few seconds at the most. */
+const LEAST_SEGMENT_BYTES = 64 * 1024;
+const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
 
 /** The fewest connections that make a server worth starting. */
 const LEAST_CONNECTIONS = 16;
@@ -73,6 +95,11 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
   checkWhole('--packet-slots', options.packetSlots, 1, MAX_PACKET_SLOTS);
   checkWhole('--max-shares', options.maxShares, 1, MAX_SHARES);
   checkWhole('--max-connections', options.maxConnections, 0, 10_000_000);
+  checkWhole('--keep-segments', options.keepSegments, 0, 1_000_000);
+  checkWhole('--segment-bytes', options.segmentBytes, LEAST_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
+  if (!DURABILITIES.includes(options.durability)) {
+    throw new ServerError('bad_option', `--durability must be one of ${DURABILITIES.join(', ')}`);
+  }
   for (const [name, seconds] of Object.entries(options.netLimits ?? {}))
     checkWhole(name, seconds, 1, MAX_LIMIT_SECONDS);
   if (!Object.hasOwn(WAIT_STRATEGIES, options.waitStrategy)) {

@@ -1,12 +1,14 @@
 // What GET /status and the interval report say: the shared counters of all threads and the books of main, put together.
 
+import { JOURNAL_COUNTERS, JournalCount, JournalSum } from './ledger/journal-counters.ts';
+import type { RecoveredTotals } from './ledger/recovered-state.ts';
 import type { IntervalCounts } from './monitor/interval-report.ts';
 import type { LatencyLog, LatencySummary } from './monitor/latency-log.ts';
 import { ACCEPTOR_COUNTERS, AcceptorCount, closeCount } from './net/acceptor-counters.ts';
 import { CLOSE_REASONS, type CloseReason } from './net/close-reasons.ts';
 import type { LatencyKind } from './net/latency.ts';
 import type { DropCampaigns } from './packets/drop-campaigns.ts';
-import type { SendCampaigns } from './packets/send-campaigns.ts';
+import type { SentPackets } from './packets/sent-packets.ts';
 import { CounterReader } from './ring/counters.ts';
 import type { ServerMemory } from './server-threads.ts';
 import { WORKER_COUNTERS, WorkerCount, WorkerSum } from './sets/worker-counters.ts';
@@ -35,9 +37,32 @@ export interface ServerStatus {
   };
   notices: { sent: number; dropped: number };
   packets: { sent: number; open: number; grabbedShares: number; expired: number };
-  /** funded = claimed + refunded + outstanding; `difference` is what is missing, which is 0. */
+  /**
+   * Of drops and packets since the first record: funded = claimed + refunded + outstanding; `difference` is what is missing,
+   * which is 0.
+   */
   money: { funded: number; claimed: number; refunded: number; outstanding: number; difference: number };
-  requests: { login: number; shake: number; grab: number; hello: number; ping: number };
+  /** Cents that users brought in and took out, since the first record. */
+  transfers: { toppedUp: number; withdrawn: number };
+  requests: {
+    login: number;
+    shake: number;
+    grab: number;
+    hello: number;
+    ping: number;
+    send: number;
+    wallet: number;
+    records: number;
+  };
+  journal: {
+    durability: string;
+    batches: number;
+    records: number;
+    bytes: number;
+    syncs: number;
+    meanSyncUs: number;
+    segments: number;
+  };
   bytes: { received: number; sent: number };
   latency: Record<LatencyKind, LatencySummary>;
   memory: { residentBytes: number; heapUsedBytes: number };
@@ -51,7 +76,11 @@ export class StatusBoard {
   readonly #acceptors: CounterReader;
   readonly #workers: CounterReader;
   readonly #drops: DropCampaigns;
-  readonly #sends: SendCampaigns;
+  readonly #packets: SentPackets;
+  readonly #journal: CounterReader;
+  readonly #durability: string;
+  /** What was moved before this run. */
+  readonly #before: RecoveredTotals;
   readonly #latency: LatencyLog<LatencyKind>;
   readonly #name: string;
   readonly #startedAt = new Date();
@@ -60,14 +89,19 @@ export class StatusBoard {
   constructor(
     memory: ServerMemory,
     drops: DropCampaigns,
-    sends: SendCampaigns,
+    packets: SentPackets,
     latency: LatencyLog<LatencyKind>,
     name: string,
+    durability: string,
+    before: RecoveredTotals,
   ) {
     this.#acceptors = new CounterReader(memory.acceptorCounters, ACCEPTOR_COUNTERS);
     this.#workers = new CounterReader(memory.workerCounters, WORKER_COUNTERS);
     this.#drops = drops;
-    this.#sends = sends;
+    this.#packets = packets;
+    this.#journal = new CounterReader([memory.journalCounters], JOURNAL_COUNTERS);
+    this.#durability = durability;
+    this.#before = before;
     this.#latency = latency;
     this.#name = name;
   }
@@ -76,6 +110,13 @@ export class StatusBoard {
   update(): void {
     this.#acceptors.update();
     this.#workers.update();
+    this.#journal.update();
+  }
+
+  /** Batches that this run has written and synced. */
+  readBatches(): number {
+    this.#journal.update();
+    return this.#journal.count(JournalCount.batches);
   }
 
   /** The whole status. Waits a moment, a few times at most, while money is between a packet and a counter. */
@@ -116,7 +157,9 @@ export class StatusBoard {
     this.update();
     const net = (index: number) => this.#acceptors.count(index);
     const sets = (index: number) => this.#workers.count(index);
-    const packets = this.#sends.totals();
+    const packets = this.#packets.totals();
+    const journal = (index: number) => this.#journal.count(index);
+    const syncs = journal(JournalCount.syncs);
     const shakeCents = this.#workers.sum(WorkerSum.shakeCents);
     const grabCents = this.#workers.sum(WorkerSum.grabCents);
     const memory = process.memoryUsage();
@@ -155,13 +198,29 @@ export class StatusBoard {
         grabbedShares: packets.grabbedShares,
         expired: packets.expired,
       },
-      money: balance(this.#drops.totals(), packets, shakeCents + grabCents),
+      money: balance(this.#before, this.#drops.totals(), packets, shakeCents + grabCents),
+      transfers: {
+        toppedUp: this.#before.toppedUpCents + this.#workers.sum(WorkerSum.topUpCents),
+        withdrawn: this.#before.withdrawnCents + this.#workers.sum(WorkerSum.withdrawnCents),
+      },
       requests: {
         login: net(AcceptorCount.requestsLogin),
         shake: net(AcceptorCount.requestsShake),
         grab: net(AcceptorCount.requestsGrab),
         hello: net(AcceptorCount.requestsHello),
         ping: net(AcceptorCount.requestsPing),
+        send: net(AcceptorCount.requestsSend),
+        wallet: net(AcceptorCount.requestsWallet),
+        records: net(AcceptorCount.requestsRecords),
+      },
+      journal: {
+        durability: this.#durability,
+        batches: journal(JournalCount.batches),
+        records: journal(JournalCount.records),
+        bytes: this.#journal.sum(JournalSum.bytes),
+        syncs,
+        meanSyncUs: syncs === 0 ? 0 : Math.round(this.#journal.sum(JournalSum.syncMicroseconds) / syncs),
+        segments: journal(JournalCount.segments),
       },
       bytes: { received: net(AcceptorCount.bytesReceived), sent: net(AcceptorCount.bytesSent) },
       latency: {
@@ -190,9 +249,10 @@ interface Books {
 }
 
 /** The check of the books: what main gave out, against what the workers credited. Two sides that share no counter. */
-function balance(drops: Books, sends: Books, claimed: number): ServerStatus['money'] {
-  const funded = drops.fundedCents + sends.fundedCents;
-  const refunded = drops.refundedCents + sends.refundedCents;
+function balance(before: RecoveredTotals, drops: Books, sends: Books, claimedNow: number): ServerStatus['money'] {
+  const funded = before.fundedCents + drops.fundedCents + sends.fundedCents;
+  const refunded = before.refundedCents + drops.refundedCents + sends.refundedCents;
+  const claimed = before.claimedCents + claimedNow;
   const outstanding = drops.outstandingCents + sends.outstandingCents;
   return { funded, claimed, refunded, outstanding, difference: funded - claimed - refunded - outstanding };
 }

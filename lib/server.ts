@@ -6,28 +6,36 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { FastifyInstance } from 'fastify';
 import { Piscina } from 'piscina';
-import { buildControlServer, type ControlTarget } from './control/control-server.ts';
+import { buildControlServer } from './control/control-server.ts';
+import { DataLock } from './ledger/data-lock.ts';
+import type { JournalMessage, JournalThreadData } from './ledger/journal-thread.ts';
+import { LedgerError } from './ledger/ledger-error.ts';
+import { NodeFiles } from './ledger/node-files.ts';
+import { type OnRecoveryProgress, type Recovery, recover } from './ledger/recovery.ts';
+import { JOURNAL_NAME } from './ledger/segment-layout.ts';
+import { loadWallet, type WalletHost } from './ledger/wallet-host.ts';
 import type { IntervalCounts } from './monitor/interval-report.ts';
 import { LatencyLog } from './monitor/latency-log.ts';
 import type { AcceptorMessage, StopMessage } from './net/acceptor-messages.ts';
 import { LATENCY_KINDS, type LatencyKind } from './net/latency.ts';
-import { DropCampaigns } from './packets/drop-campaigns.ts';
-import { DropTable } from './packets/drop-table.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
 import { PacketCreator } from './packets/packet-creator.ts';
 import { PacketTable } from './packets/packet-table.ts';
 import { SEED_BYTES } from './packets/seeded-random.ts';
-import { SendCampaigns } from './packets/send-campaigns.ts';
 import { DoorbellRinger } from './ring/doorbell.ts';
-import { Producer } from './ring/producer.ts';
+import { makeControlTarget } from './server-control.ts';
 import { ServerError } from './server-error.ts';
+import { ServerHistory } from './server-history.ts';
 import { type ServerOptions, settleOptions } from './server-options.ts';
+import { describeRecovery, restoreUsers } from './server-recovery.ts';
 import { type ServerStatus, StatusBoard } from './server-status.ts';
 import { allocateServer, moduleUrl, type ServerMemory, type ServerThreads, startThreads } from './server-threads.ts';
-import { NoticeSender } from './sets/notice-sender.ts';
+import { ServerWork } from './server-work.ts';
 import { SERVER_NAME } from './version.ts';
 
 /** How often packets are released and created, in milliseconds. */
@@ -42,22 +50,34 @@ const STOP_MS = 10_000;
 /** What Node calls a thread that has ended. */
 const ENDED = -1;
 
-const drawSeed = () => randomBytes(SEED_BYTES);
+/** The number of this node: the journal names it, so that many may be told apart. */
+const NODE = 1;
 
-/** Unix milliseconds that never step: a wall clock that is set must not release an hour's packets at once. */
-const readNowMs = () => performance.timeOrigin + performance.now();
+/** What a start and a running server tell whoever started it. */
+export interface ServerEvents {
+  /** What stops nothing, but belongs into the log. */
+  onError(error: Error): void;
+  /** What recovery found, in a sentence. */
+  onRecovered?(sentence: string): void;
+  onRecoveryProgress?: OnRecoveryProgress;
+}
 
 /**
- * Starts a server and resolves once it serves.
- * @param onError told of errors that stop nothing but belong into the log
+ * Starts a server and resolves once it serves: reads the data directory first, and takes up everything where it stood.
  * @throws {ServerError} bad_option, descriptors, data, listen
  */
-export async function startServer(given: Partial<ServerOptions>, onError: (error: Error) => void): Promise<Server> {
+export async function startServer(given: Partial<ServerOptions>, events: ServerEvents): Promise<Server> {
   const options = settleOptions(given);
   // Acceptors that share a port must be told the same one, and must not share it with those of another server.
   if (options.acceptors > 1) options.port = await reservePort(options.host, options.port);
-  const server = new Server(options, onError);
-  await server.start();
+  const server = new Server(options, events);
+  try {
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    if (error instanceof LedgerError) throw new ServerError('data', error.message, { cause: error });
+    throw error;
+  }
   return server;
 }
 
@@ -70,27 +90,33 @@ export class Server {
   /** Where clients connect, and where the control API is. */
   port = 0;
   controlPort = 0;
+  readonly #events: ServerEvents;
   readonly #memory: ServerMemory;
-  readonly #drops: DropCampaigns;
-  readonly #sends: SendCampaigns;
-  readonly #notices: NoticeSender;
-  readonly #board: StatusBoard;
   readonly #splitters: Piscina;
-  readonly #control: FastifyInstance;
-  #threads: ServerThreads = { acceptors: [], workers: [] };
+  readonly #history: ServerHistory;
+  /** Added to the clock of this process, so that time never goes back behind what the journal has. */
+  #clockOffsetMs = 0;
+  /** Batches in the journal before this run. */
+  #batchesBefore = 0;
+  #lock: DataLock | undefined;
+  #wallet: WalletHost | undefined;
+  #work!: ServerWork;
+  #board!: StatusBoard;
+  #control: FastifyInstance | undefined;
+  #threads: ServerThreads = { acceptors: [], workers: [], journal: undefined, mainPorts: [], acceptorPorts: [] };
   #generator: NodeJS.Timeout | undefined;
   #isServing = false;
   #isStopping = false;
   #stopped: Promise<void> | undefined;
   #fail: (error: ServerError) => void = () => {};
 
-  constructor(options: ServerOptions, onError: (error: Error) => void) {
+  constructor(options: ServerOptions, events: ServerEvents) {
     this.options = options;
+    this.#events = events;
     this.failed = new Promise((resolve) => {
       this.#fail = resolve;
     });
-    const memory = allocateServer(options);
-    this.#memory = memory;
+    this.#memory = allocateServer(options);
     this.#splitters = new Piscina({
       filename: moduleUrl('packets/split-task').href,
       minThreads: 0,
@@ -99,43 +125,45 @@ export class Server {
       atomics: 'disabled',
       execArgv: [],
     });
-    this.#drops = new DropCampaigns(
-      new DropTable(memory.drops),
-      (request, seed, _into, at) => this.#splitters.run({ request, seed, memory: memory.drops.amounts, at }),
-      drawSeed,
-    );
-    this.#notices = new NoticeSender(
-      memory.commands.map((ring) => new Producer(ring)),
-      memory.workerDoorbells.map((doorbell) => new DoorbellRinger(doorbell)),
-      options.sets,
-    );
-    const packets = new PacketTable(memory.packets);
-    this.#sends = new SendCampaigns(
-      packets,
-      new PacketCreator(packets, 0, options.packetSlots, 0, SHARE_ARENA_WORDS),
-      drawSeed,
-      (userId, packetId) => this.#notices.tell(userId, packetId),
-      options.maxShares,
-      Math.floor(readNowMs() / 1000),
-    );
-    this.#board = new StatusBoard(memory, this.#drops, this.#sends, this.latency, SERVER_NAME);
-    this.#control = buildControlServer(this.#controlTarget(), onError);
+    this.#history = new ServerHistory({
+      data: this.#isWritten ? options.data : undefined,
+      keepSegments: options.keepSegments,
+      readDurableBatch: () => this.#batchesBefore + this.#board.readBatches(),
+      onError: (error) => events.onError(error),
+    });
   }
 
-  /** @throws {ServerError} listen */
+  /** Recovers, starts the threads, and listens. @throws {ServerError} listen; {LedgerError} */
   async start(): Promise<void> {
-    try {
-      this.#threads = startThreads(this.options, this.#memory, SERVER_NAME);
-      for (const thread of [...this.#threads.acceptors, ...this.#threads.workers]) this.#supervise(thread);
-      const ports = await Promise.all(this.#threads.acceptors.map((acceptor) => this.#awaitListening(acceptor)));
-      this.port = ports[0];
-      await this.#listenForControl();
-    } catch (error) {
-      this.#isStopping = true;
-      await this.#endThreads();
-      throw error;
-    }
+    const { options } = this;
+    const memory = this.#memory;
+    const table = new PacketTable(memory.packets);
+    const creator = new PacketCreator(table, 0, options.packetSlots, 0, SHARE_ARENA_WORDS);
+    const recovery = this.#isWritten ? this.#recover(table, creator) : undefined;
+    if (options.wallet !== '') this.#wallet = await loadWallet(options.wallet);
+    this.#work = new ServerWork({
+      options,
+      memory,
+      table,
+      creator,
+      recovery,
+      splitDrop: (request, seed, shared, at) => this.#splitters.run({ request, seed, memory: shared, at }),
+      wallet: this.#wallet,
+      readRecords: (userId, request) => this.#history.records(userId, request),
+      drawSeed: () => randomBytes(SEED_BYTES),
+      readNowMs: this.#readNowMs,
+      sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? { ref: false } : { ref: false, signal }),
+      onError: (error) => this.#events.onError(error),
+    });
+    await this.#work.restore();
+    const before = recovery?.state.totals ?? NOTHING_BEFORE;
+    const { drops, packets } = this.#work;
+    this.#board = new StatusBoard(memory, drops, packets, this.latency, SERVER_NAME, options.durability, before);
+    await this.#startThreads(recovery);
+    await this.#listenForControl();
     this.#isServing = true;
+    this.#work.settleReservations();
+    if (recovery !== undefined) this.#history.fold(recovery.end.segment - 1);
     this.#tick();
   }
 
@@ -150,8 +178,8 @@ export class Server {
   }
 
   /**
-   * Stops in good order: no new connections, every request that had arrived is answered, every connection closed.
-   * Resolves when all threads have ended; within about STOP_MS in any case. Stopping again waits for the same end.
+   * Stops in good order: no new connections, every request that had arrived is answered, every connection closed, everything
+   * on the disk. Resolves when all threads have ended; within about STOP_MS each. Stopping again waits for the same end.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -163,7 +191,7 @@ export class Server {
     this.#isServing = false;
     clearTimeout(this.#generator);
     const message: StopMessage = { kind: 'stop' };
-    const { acceptors, workers } = this.#threads;
+    const { acceptors, workers, journal, mainPorts, acceptorPorts } = this.#threads;
     await this.#awaitExits(acceptors, () => {
       for (const acceptor of acceptors) acceptor.postMessage(message);
     });
@@ -171,31 +199,85 @@ export class Server {
       Atomics.store(new Int32Array(this.#memory.stop), 0, 1);
       for (const doorbell of this.#memory.workerDoorbells) new DoorbellRinger(doorbell).ring();
     });
+    await this.#awaitExits(journal === undefined ? [] : [journal], () => {
+      Atomics.store(new Int32Array(this.#memory.stopJournal), 0, 1);
+      new DoorbellRinger(this.#memory.journalDoorbell).ring();
+    });
     await this.#endThreads();
+    for (const port of [...mainPorts, ...acceptorPorts]) port.close();
+    this.#lock?.release();
+  }
+
+  get #isWritten(): boolean {
+    return this.options.durability !== 'memory';
+  }
+
+  /** Unix milliseconds that never step: a wall clock that is set must not release an hour's packets at once. */
+  readonly #readNowMs = () => performance.timeOrigin + performance.now() + this.#clockOffsetMs;
+
+  /** Takes the data directory for this server and reads what is in it. @throws {LedgerError} */
+  #recover(table: PacketTable, creator: PacketCreator): Recovery {
+    const { data } = this.options;
+    this.#lock = new DataLock(data);
+    const files = new NodeFiles(join(data, JOURNAL_NAME));
+    const recovery = recover(data, files, table, creator, this.#events.onRecoveryProgress);
+    files.close();
+    const { timeMs, nextBatch } = recovery.end;
+    this.#batchesBefore = nextBatch - 1;
+    const aheadMs = timeMs - this.#readNowMs();
+    if (aheadMs > 0) {
+      this.#clockOffsetMs = aheadMs;
+      const seconds = Math.ceil(aheadMs / 1000);
+      this.#events.onError(
+        new Error(`the clock is ${seconds} s behind the journal: this server goes on from the journal's time`),
+      );
+    }
+    if (nextBatch > 1) this.#events.onRecovered?.(describeRecovery(recovery));
+    return recovery;
+  }
+
+  async #startThreads(recovery: Recovery | undefined): Promise<void> {
+    const { options } = this;
+    const memory = this.#memory;
+    const work = this.#work;
+    this.#threads = startThreads(options, memory, {
+      serverName: SERVER_NAME,
+      restored: restoreUsers(recovery, options.sets, options.workers, (dropId) => work.drops.slotOf(dropId)),
+      disk: this.#describeDisk(recovery),
+      clockOffsetMs: this.#clockOffsetMs,
+    });
+    const { acceptors, workers, journal, mainPorts, acceptorPorts } = this.#threads;
+    for (const port of mainPorts) port.on('message', () => work.onDoorbell());
+    work.ringAcceptor = (acceptor) => acceptorPorts[acceptor].postMessage(null);
+    work.onDoorbell();
+    for (const thread of [...acceptors, ...workers, journal!]) this.#supervise(thread);
+    journal!.on('message', (message: JournalMessage) => this.#onJournalMessage(message));
+    const ports = await Promise.all(acceptors.map((acceptor) => this.#awaitListening(acceptor)));
+    this.port = ports[0];
+  }
+
+  #describeDisk(recovery: Recovery | undefined): JournalThreadData['disk'] {
+    if (recovery === undefined) return undefined;
+    const { data, segmentBytes, durability } = this.options;
+    const { segment, offset, nextBatch, nextSequence, chain, timeMs } = recovery.end;
+    return {
+      directory: join(data, JOURNAL_NAME),
+      position: { segment, offset, nextBatch, nextSequence, chain, timeMs },
+      node: NODE,
+      segmentBytes,
+      syncs: durability === 'fsync',
+    };
+  }
+
+  #onJournalMessage(message: JournalMessage): void {
+    if (message.kind === 'segment-closed') this.#history.fold(message.segment);
+    else this.#fail(new ServerError('journal', message.message));
   }
 
   #tick(): void {
-    const nowMs = readNowMs();
     this.#board.update();
-    this.#drops.tick(nowMs);
-    this.#notices.flush();
-    this.#sends.tick(nowMs, this.#notices.isClear);
-    this.#notices.flush();
-    const isBusy = this.#drops.openCount > 0 || this.#sends.activeCount > 0 || !this.#notices.isClear;
-    this.#generator = setTimeout(() => this.#tick(), isBusy ? GENERATOR_MS : IDLE_GENERATOR_MS);
-  }
-
-  #controlTarget(): ControlTarget {
-    return {
-      isServing: () => this.#isServing,
-      status: () => this.#board.read(),
-      createDrop: (body) => this.#drops.create(body, readNowMs),
-      drop: (id) => this.#drops.status(id),
-      closeDrop: (id) => this.#drops.close(id),
-      createSend: (body) => this.#sends.create(body, readNowMs()),
-      send: (id) => this.#sends.status(id),
-      packet: (id) => this.#sends.packet(id),
-    };
+    this.#work.tick();
+    this.#generator = setTimeout(() => this.#tick(), this.#work.isBusy ? GENERATOR_MS : IDLE_GENERATOR_MS);
   }
 
   /** A thread that fails, or ends unasked, is the end of the server. */
@@ -227,13 +309,22 @@ export class Server {
 
   async #listenForControl(): Promise<void> {
     const { controlHost, controlPort } = this.options;
+    const target = makeControlTarget({
+      isServing: () => this.#isServing,
+      work: this.#work,
+      board: this.#board,
+      history: this.#history,
+      readNowMs: this.#readNowMs,
+    });
+    const control = buildControlServer(target, (error) => this.#events.onError(error));
+    this.#control = control;
     try {
-      await this.#control.listen({ host: controlHost, port: controlPort });
+      await control.listen({ host: controlHost, port: controlPort });
     } catch (error) {
       const { code = 'UNKNOWN', message } = error as NodeJS.ErrnoException;
       throw listenError(`${controlHost}:${controlPort}`, code, message);
     }
-    this.controlPort = (this.#control.server.address() as AddressInfo).port;
+    this.controlPort = (control.server.address() as AddressInfo).port;
   }
 
   /** Asks threads to end and waits until they have, at most STOP_MS. */
@@ -251,11 +342,17 @@ export class Server {
 
   /** Ends whatever still runs. */
   async #endThreads(): Promise<void> {
-    await Promise.all([...this.#threads.acceptors, ...this.#threads.workers].map((thread) => thread.terminate()));
-    await this.#control.close();
+    const { acceptors, workers, journal } = this.#threads;
+    const threads = [...acceptors, ...workers, ...(journal === undefined ? [] : [journal])];
+    await Promise.all(threads.map((thread) => thread.terminate()));
+    await this.#control?.close();
+    await this.#history.close();
     await this.#splitters.destroy();
+    await this.#wallet?.close();
   }
 }
+
+const NOTHING_BEFORE = { fundedCents: 0, claimedCents: 0, refundedCents: 0, toppedUpCents: 0, withdrawnCents: 0 };
 
 /** Makes sure that nobody has the port, or finds a free one for 0. Returns it. @throws {ServerError} listen */
 async function reservePort(host: string, wanted: number): Promise<number> {

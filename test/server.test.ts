@@ -25,7 +25,7 @@ async function fail(t: Test, options: Partial<ServerOptions>): Promise<ServerErr
   const given = { port: 0, controlPort: 0, packetSlots: 16, ...options, data };
   const before = threads.length;
   try {
-    const server = await startServer(given, () => {});
+    const server = await startServer(given, { onError: () => {} });
     await server.stop();
   } catch (error) {
     t.type(error, ServerError);
@@ -192,7 +192,7 @@ t.test('a stop tells everybody, closes every connection, and ends every thread',
   t.same(silent.frames, []);
   t.strictSame(await closes(server), { shutdown: 4 });
   t.match(await server.status(), { connections: { open: 0 }, sessions: 0 });
-  t.equal(started.length, 2);
+  t.equal(started.length, 3);
   t.notOk(started.some(isAlive), 'every thread has ended');
   await t.rejects(RawClient.open(server.port), { code: 'ECONNREFUSED' });
   await t.rejects(call(server, 'GET', '/healthz'));
@@ -238,20 +238,24 @@ t.test('a stop that is asked for while another is under way ends with it', async
   const started = threads.slice(first);
   void server.stop();
   await server.stop();
-  t.equal(started.length, 2);
+  t.equal(started.length, 3);
   t.notOk(started.some(isAlive), 'every thread has ended');
 });
 
-for (const name of ['acceptor-thread', 'worker-thread']) {
+for (const name of ['acceptor-thread', 'worker-thread', 'journal-thread']) {
   t.test(`when a thread ends by itself (${name}), the server has failed, and can still be stopped`, async (t) => {
     const options = { port: 0, controlPort: 0, data: t.testdir({}), packetSlots: 16 };
     const first = threads.length;
-    const server = await startServer(options, () => {});
+    const server = await startServer(options, { onError: () => {} });
     const client = await RawClient.open(server.port);
     client.send(login(1));
     await client.take(Opcode.LOGIN_RESULT);
     const started = threads.slice(first);
-    t.strictSame(started.map(({ threadName }) => threadName).sort(), ['acceptor-thread', 'worker-thread']);
+    t.strictSame(started.map(({ threadName }) => threadName).sort(), [
+      'acceptor-thread',
+      'journal-thread',
+      'worker-thread',
+    ]);
     await started.find(({ threadName }) => threadName === name)!.terminate();
     const error = await within(server.failed, 'the failure');
     t.type(error, ServerError);

@@ -4,7 +4,18 @@
 
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import { type DropBody, dropBody, idParams, type SendBody, sendBody } from './schemas.ts';
+import {
+  type DropBody,
+  dropBody,
+  idParams,
+  type RecordsQuery,
+  recordsQuery,
+  type SendBody,
+  sendBody,
+  type TransferBody,
+  transferBody,
+  userParams,
+} from './schemas.ts';
 
 /** What the server hands to the control API. What these return is sent as JSON. */
 export interface ControlTarget {
@@ -12,15 +23,28 @@ export interface ControlTarget {
   isServing(): boolean;
   status(): Promise<object>;
   createDrop(body: DropBody): Promise<object>;
-  drop(id: number): object;
-  closeDrop(id: number): object;
-  createSend(body: SendBody): object;
-  send(id: number): object;
-  packet(id: number): object;
+  drop(id: number): Promise<object>;
+  closeDrop(id: number): Promise<object>;
+  createSend(body: SendBody): Promise<object>;
+  send(id: number): Promise<object>;
+  packet(id: number): Promise<object>;
+  /** From the journal: every grab with its record, also of packets long over. */
+  packetRecords(id: number): Promise<object>;
+  user(id: number, query: RecordsQuery): Promise<object>;
+  topUp(userId: number, body: TransferBody): Promise<object>;
+  withdraw(userId: number, body: TransferBody): Promise<object>;
+  ledger(): Promise<object>;
 }
 
 /** HTTP status of the errors that the target throws, by their code. */
-const STATUS_OF_CODE: Record<string, number> = { bad_request: 400, not_found: 404, no_room: 409 };
+const STATUS_OF_CODE: Record<string, number> = {
+  bad_request: 400,
+  not_found: 404,
+  no_room: 409,
+  insufficient: 409,
+  key_reused: 409,
+  busy: 503,
+};
 
 /** Bytes of a body: the longest that is allowed has a few hundred. */
 const BODY_LIMIT = 64 * 1024;
@@ -45,7 +69,7 @@ class BadRequest extends Error {
 export function buildControlServer(target: ControlTarget, onError: (error: Error) => void): FastifyInstance {
   const answerError = (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
     const status = STATUS_OF_CODE[error.code] ?? error.statusCode ?? 500;
-    if (status >= 500) {
+    if (status >= 500 && !(error.code in STATUS_OF_CODE)) {
       onError(error);
       return reply.status(status).send({ code: 'internal', message: 'the server failed; its log says more' });
     }
@@ -73,14 +97,26 @@ export function buildControlServer(target: ControlTarget, onError: (error: Error
   });
   app.get('/drops/:id', (request) => target.drop(idOf(request)));
   app.post('/drops/:id/close', (request) => target.closeDrop(idOf(request)));
-  app.post('/sends', (request, reply) => reply.status(201).send(target.createSend(check(sendBody, request.body))));
+  app.post('/sends', async (request, reply) => {
+    const send = await target.createSend(check(sendBody, request.body));
+    return reply.status(201).send(send);
+  });
   app.get('/sends/:id', (request) => target.send(idOf(request)));
   app.get('/packets/:id', (request) => target.packet(idOf(request)));
+  app.get('/packets/:id/records', (request) => target.packetRecords(idOf(request)));
+  app.get('/users/:id', (request) => target.user(userOf(request), check(recordsQuery, request.query)));
+  app.post('/users/:id/topup', (request) => target.topUp(userOf(request), check(transferBody, request.body)));
+  app.post('/users/:id/withdraw', (request) => target.withdraw(userOf(request), check(transferBody, request.body)));
+  app.get('/ledger', () => target.ledger());
   return app;
 }
 
 function idOf(request: FastifyRequest): number {
   return check(idParams, request.params).id;
+}
+
+function userOf(request: FastifyRequest): number {
+  return check(userParams, request.params).id;
 }
 
 /** The value as the schema says, or an error with the sentence of the first thing that is wrong. */

@@ -61,3 +61,48 @@ export const idParams = z.strictObject({
     .transform(Number)
     .pipe(z.number().max(MOST_ID, { error: idError })),
 });
+
+const userError = `the user id must be a whole number from 0 to ${MOST_USER_ID}`;
+
+/** The parameter of /users/:id and its like. */
+export const userParams = z.strictObject({
+  id: z
+    .string()
+    .regex(/^\d{1,10}$/, { error: userError })
+    .transform(Number)
+    .pipe(z.number().max(MOST_USER_ID, { error: userError })),
+});
+
+/** The largest amount of one transfer, in cents: a tenth of what a number counts exactly, as for budgets. */
+const MOST_TRANSFER = 900_000_000_000_000;
+
+const MOST_KEY_BYTES = 64;
+const keyError = `key must be a string of 1 to ${MOST_KEY_BYTES} bytes`;
+
+/** Body of POST /users/:id/topup and /users/:id/withdraw. */
+export const transferBody = z.strictObject({
+  cents: wholeNumber('cents', 1, MOST_TRANSFER),
+  key: z
+    .string({ error: keyError })
+    .refine((key) => key !== '' && Buffer.byteLength(key) <= MOST_KEY_BYTES && !/\p{Surrogate}/u.test(key), {
+      error: keyError,
+    }),
+});
+export type TransferBody = z.infer<typeof transferBody>;
+
+function queryNumber(name: string, low: number, high: number) {
+  const error = `${name} must be a whole number from ${low} to ${high}`;
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, { error })
+    .transform(Number)
+    .pipe(z.number().min(low, { error }).max(high, { error }))
+    .optional();
+}
+
+/** Which of a user's records: GET /users/:id. */
+export const recordsQuery = z.strictObject({
+  limit: queryNumber('limit', 1, 100),
+  before: queryNumber('before', 1, MOST_CENTS),
+});
+export type RecordsQuery = z.infer<typeof recordsQuery>;

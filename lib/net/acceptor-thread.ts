@@ -29,6 +29,8 @@ export interface AcceptorThreadData {
   serverName: string;
   /** For each worker, in order: the rings between it and this acceptor, how to wake it, and where it rings. */
   workers: { requests: RingMemory; replies: RingMemory; doorbell: SharedArrayBuffer; port: MessagePort }[];
+  /** Replies that do not come from a worker: those of the journal, once they are durable, and those of main. */
+  others: { replies: RingMemory; port: MessagePort }[];
 }
 
 /** How long a stop waits for replies that are under way, in milliseconds. */
@@ -50,13 +52,13 @@ function run(data: AcceptorThreadData): void {
     links: data.workers.map(
       ({ requests, doorbell }) => new WorkerLink(new Producer(requests), new DoorbellRinger(doorbell)),
     ),
-    replies: data.workers.map(({ replies }) => new Consumer(replies)),
+    replies: [...data.workers, ...data.others].map(({ replies }) => new Consumer(replies)),
     doorbell: new DoorbellListener(data.doorbell),
     counters: new CounterWriter(data.counters, ACCEPTOR_COUNTERS),
     answersLosingShakes: data.answersLosingShakes,
     serverName: data.serverName,
   });
-  for (const { port } of data.workers) port.on('message', () => acceptor.onDoorbell());
+  for (const { port } of [...data.workers, ...data.others]) port.on('message', () => acceptor.onDoorbell());
   acceptor.onDoorbell();
   const second = setInterval(() => {
     acceptor.keepTime();
@@ -91,7 +93,7 @@ function stop(acceptor: Acceptor, data: AcceptorThreadData): void {
       acceptor.destroyAll();
       post({ kind: 'latency', histograms: acceptor.latency.take() });
       post({ kind: 'stopped' });
-      for (const { port } of data.workers) port.close();
+      for (const { port } of [...data.workers, ...data.others]) port.close();
       parentPort!.close();
     }
   }, STOP_POLL_MS);

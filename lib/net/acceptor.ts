@@ -31,7 +31,7 @@ export interface AcceptorParts {
   openConnections: Int32Array;
   stock: Stock;
   links: readonly WorkerLink[];
-  /** The reply ring of each worker, in the order of `links`. */
+  /** The reply rings: of each worker, of the journal, of main. */
   replies: readonly Consumer[];
   doorbell: DoorbellListener;
   counters: CounterWriter;
@@ -122,9 +122,11 @@ export class Acceptor implements TransportHandler {
   // HOT
   drainReplies(): void {
     const nowUs = clockUs();
+    let hasDrained = false;
     for (let i = 0; i < this.#replies.length; i++) {
-      while (this.#replyPath.drain(i, this.#replies[i], nowUs) > 0) this.#links[i].flush();
+      while (this.#replyPath.drain(this.#replies[i], nowUs) > 0) hasDrained = true;
     }
+    if (hasDrained) for (let i = 0; i < this.#links.length; i++) this.#links[i].flush();
     this.#countSentBytes();
   }
 

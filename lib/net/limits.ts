@@ -39,3 +39,6 @@ export const RESERVED_DESCRIPTORS = 256;
 
 /** How long a client that was answered BUSY should wait, in milliseconds. */
 export const RETRY_AFTER_MS = 200;
+
+/** What a request that could not be tried is told, in a sentence. */
+export const BUSY_MESSAGE = 'the server is too busy for this; try again later';

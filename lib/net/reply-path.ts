@@ -4,22 +4,31 @@ import { writeGrabResult, writeLoginResult, writeNotice, writeShakeResult } from
 import { GRAB_RESULT_BYTES, LOGIN_RESULT_BYTES, NOTICE_BYTES, SHAKE_RESULT_BYTES } from '../protocol/classic-layout.ts';
 import {
   PROTOCOL_VERSION,
+  type RecordsResult,
   type RichGrabResult,
   type RichNotice,
+  type Sent,
   SPLIT_NAMES,
+  type WalletResult,
   type Welcome,
 } from '../protocol/extended.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { packFrame } from '../protocol/message-pack.ts';
-import { GRAB_STATUS_NAMES, LoginResult, Opcode } from '../protocol/opcodes.ts';
+import { GRAB_STATUS_NAMES, LoginResult, Opcode, SEND_STATUS_NAMES } from '../protocol/opcodes.ts';
 import {
   COMMITMENT_WORDS,
+  joinWords,
   REPLY_AMOUNT,
+  REPLY_BODY,
+  REPLY_CENTS_HIGH,
+  REPLY_CENTS_LOW,
   REPLY_COMMITMENT,
   REPLY_CONNECTION,
   REPLY_COUNT,
   REPLY_EXPIRES_AT,
   REPLY_GENERATION,
+  REPLY_HELD_HIGH,
+  REPLY_HELD_LOW,
   REPLY_KIND,
   REPLY_MODE,
   REPLY_PACKET,
@@ -31,7 +40,9 @@ import {
   REPLY_STAMP_LOW,
   REPLY_USER,
   REPLY_USERS,
+  REPLY_WORKER,
   ReplyKind,
+  TransferResult,
 } from '../protocol/slot-layout.ts';
 import type { Consumer } from '../ring/consumer.ts';
 import type { CounterWriter } from '../ring/counters.ts';
@@ -39,8 +50,9 @@ import { AcceptorCount } from './acceptor-counters.ts';
 import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
 import type { LatencyKind, LatencyRecorder } from './latency.ts';
-import { MAX_IN_FLIGHT_PER_CONNECTION } from './limits.ts';
+import { BUSY_MESSAGE, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
+import { NONE, ReplyGroups } from './reply-groups.ts';
 import type { WorkerLink } from './worker-link.ts';
 
 /** What the path works with; all of it belongs to the same acceptor. */
@@ -62,34 +74,58 @@ const LATENCY_OF: Partial<Record<number, LatencyKind>> = {
   [ReplyKind.GRAB]: 'grab',
 };
 
+const NO_BODY = new Int32Array(0);
+
 /** Owned by one acceptor. */
 export class ReplyPath {
   readonly #parts: ReplyParts;
+  /** Replies by the worker whose requests they answer, during one call of `drain`. */
+  readonly #answers: Int32Array;
+  /** The same replies by connection: all of one connection leave in one write. */
+  readonly #groups: ReplyGroups;
 
   constructor(parts: ReplyParts) {
     this.#parts = parts;
+    this.#groups = new ReplyGroups(parts.table.capacity);
+    this.#answers = new Int32Array(parts.links.length);
   }
 
-  /** Writes what has come from a worker. Returns how many slots that were. @param nowUs the acceptor's clock, wrapping */
+  /**
+   * Writes what has come through one ring: from a worker, from the journal (durable replies of every worker), or from main.
+   * Returns how many slots that were. @param nowUs the acceptor's clock, wrapping
+   */
   // HOT
-  drain(worker: number, ring: Consumer, nowUs: number): number {
+  drain(ring: Consumer, nowUs: number): number {
     const count = ring.available();
     if (count === 0) return 0;
-    let answers = 0;
-    for (let i = 0; i < count; i++) {
+    const { links, outgoing } = this.#parts;
+    const { words } = ring;
+    const groups = this.#groups;
+    groups.clear();
+    for (let i = 0; i < count; ) {
       const slot = ring.slotAt(i);
-      if (ring.words[slot + REPLY_KIND] < ReplyKind.NOTICE) answers++;
-      this.#handle(ring.words, slot, nowUs);
+      if (words[slot + REPLY_KIND] < ReplyKind.NOTICE) this.#answers[words[slot + REPLY_WORKER]]++;
+      groups.add(words[slot + REPLY_CONNECTION], i);
+      i += 1 + ring.countBodySlots(words[slot + REPLY_BODY]);
     }
-    this.#parts.outgoing.flush();
+    for (let i = groups.first(); i !== NONE; i = groups.after(i)) {
+      const slot = ring.slotAt(i);
+      const bodyWords = words[slot + REPLY_BODY];
+      this.#handle(words, slot, nowUs, bodyWords === 0 ? NO_BODY : ring.copyBody(i, bodyWords));
+    }
+    outgoing.flush();
     ring.release(count);
-    // Only now may the worker be sent as many more: it counts on the slots of their replies being free.
-    this.#parts.links[worker].countReplies(answers);
+    // Only now may the workers be sent as many more: they count on the slots of their replies being free.
+    for (let worker = 0; worker < links.length; worker++) {
+      if (this.#answers[worker] === 0) continue;
+      links[worker].countReplies(this.#answers[worker]);
+      this.#answers[worker] = 0;
+    }
     return count;
   }
 
   // HOT
-  #handle(words: Int32Array, slot: number, nowUs: number): void {
+  #handle(words: Int32Array, slot: number, nowUs: number, body: Int32Array): void {
     const { table, counters, latency } = this.#parts;
     const kind = words[slot + REPLY_KIND];
     const connection = words[slot + REPLY_CONNECTION];
@@ -114,7 +150,16 @@ export class ReplyPath {
         this.#login(connection, words, slot);
         break;
       case ReplyKind.NOTICE:
-        this.#notice(connection, words, slot);
+        this.#notice(connection, words, slot, body);
+        break;
+      case ReplyKind.SENT:
+        this.#sent(connection, words, slot, body);
+        break;
+      case ReplyKind.WALLET:
+        this.#wallet(connection, words, slot);
+        break;
+      case ReplyKind.RECORDS:
+        this.#records(connection, words, slot, body);
         break;
       case ReplyKind.REPLACED:
         this.#replaced(connection, words, slot);
@@ -148,7 +193,8 @@ export class ReplyPath {
     const amountCents = words[slot + REPLY_AMOUNT];
     if (table.rich[connection] === 1) {
       const status = GRAB_STATUS_NAMES[words[slot + REPLY_RESULT]];
-      const body: RichGrabResult = { packetId: packetId >>> 0, status, amountCents };
+      const retry = status === 'BUSY' ? { retryAfterMs: RETRY_AFTER_MS } : {};
+      const body: RichGrabResult = { packetId: packetId >>> 0, status, amountCents, ...retry };
       outgoing.send(connection, packFrame(Opcode.RICH_GRAB_RESULT, stampHigh, stampLow, body));
       return;
     }
@@ -188,11 +234,56 @@ export class ReplyPath {
     }
   }
 
-  #notice(connection: number, words: Int32Array, slot: number): void {
+  /** The answer to a SEND: from main as a whole frame, from a worker in words. */
+  #sent(connection: number, words: Int32Array, slot: number, body: Int32Array): void {
+    const { outgoing } = this.#parts;
+    if (body.length > 0) {
+      outgoing.send(connection, bytesOf(body, words[slot + REPLY_COUNT]));
+      return;
+    }
+    const status = SEND_STATUS_NAMES[words[slot + REPLY_RESULT]];
+    const sent: Sent = {
+      status,
+      ...(status === 'REPEAT' ? { packetId: words[slot + REPLY_PACKET] } : {}),
+      ...(status === 'BUSY' ? { retryAfterMs: RETRY_AFTER_MS } : {}),
+    };
+    this.#sendValue(connection, words, slot, Opcode.SENT, sent);
+  }
+
+  #wallet(connection: number, words: Int32Array, slot: number): void {
+    if (words[slot + REPLY_RESULT] === TransferResult.LOST) {
+      const { keeper } = this.#parts;
+      keeper.sendError(connection, 'busy', words[slot + REPLY_STAMP_HIGH], words[slot + REPLY_STAMP_LOW]);
+      return;
+    }
+    const wallet: WalletResult = {
+      balanceCents: joinWords(words[slot + REPLY_CENTS_LOW], words[slot + REPLY_CENTS_HIGH]),
+      reservedCents: joinWords(words[slot + REPLY_HELD_LOW], words[slot + REPLY_HELD_HIGH]),
+    };
+    this.#sendValue(connection, words, slot, Opcode.WALLET_RESULT, wallet);
+  }
+
+  /** The answer to RECORDS: from main as a whole frame; without one the worker could not pass it on. */
+  #records(connection: number, words: Int32Array, slot: number, body: Int32Array): void {
+    if (body.length > 0) {
+      this.#parts.outgoing.send(connection, bytesOf(body, words[slot + REPLY_COUNT]));
+      return;
+    }
+    const busy: RecordsResult = { error: { code: 'busy', message: BUSY_MESSAGE } };
+    this.#sendValue(connection, words, slot, Opcode.RECORDS_RESULT, busy);
+  }
+
+  #sendValue(connection: number, words: Int32Array, slot: number, opcode: number, value: object): void {
+    const stampHigh = words[slot + REPLY_STAMP_HIGH];
+    const stampLow = words[slot + REPLY_STAMP_LOW];
+    this.#parts.outgoing.send(connection, packFrame(opcode, stampHigh, stampLow, value));
+  }
+
+  #notice(connection: number, words: Int32Array, slot: number, note: Int32Array): void {
     const { table, outgoing, counters } = this.#parts;
     counters.add(AcceptorCount.noticesSent, 1);
     if (table.rich[connection] === 1) {
-      outgoing.send(connection, packFrame(Opcode.RICH_NOTICE, 0, unixSeconds(), readNotice(words, slot)));
+      outgoing.send(connection, packFrame(Opcode.RICH_NOTICE, 0, unixSeconds(), readNotice(words, slot, note)));
       return;
     }
     const place = outgoing.reserve(connection, NOTICE_BYTES);
@@ -220,7 +311,13 @@ export class ReplyPath {
   }
 }
 
-function readNotice(words: Int32Array, slot: number): RichNotice {
+/** The first `count` bytes of words. */
+function bytesOf(words: Int32Array, count: number): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, count);
+}
+
+/** @param note the packet's note in UTF-8, its bytes in `result` */
+function readNotice(words: Int32Array, slot: number, note: Int32Array): RichNotice {
   const commitment = Buffer.alloc(4 * COMMITMENT_WORDS);
   for (let i = 0; i < COMMITMENT_WORDS; i++) commitment.writeInt32BE(words[slot + REPLY_COMMITMENT + i], 4 * i);
   return {
@@ -231,5 +328,6 @@ function readNotice(words: Int32Array, slot: number): RichNotice {
     expiresAt: words[slot + REPLY_EXPIRES_AT] >>> 0,
     mode: SPLIT_NAMES[words[slot + REPLY_MODE]],
     commitment,
+    ...(note.length > 0 ? { note: Buffer.from(bytesOf(note, words[slot + REPLY_RESULT])).toString('utf8') } : {}),
   };
 }

@@ -9,19 +9,28 @@ import {
   SHAKE_RESULT_BYTES,
   STAMP_OFFSET,
 } from '../protocol/classic-layout.ts';
-import { type RichGrabResult, readHello } from '../protocol/extended.ts';
+import {
+  type RecordsResult,
+  type RichGrabResult,
+  readHello,
+  readRecords,
+  readSend,
+  readWallet,
+  type Sent,
+} from '../protocol/extended.ts';
 import type { FrameSink } from '../protocol/frame-reader.ts';
 import { MAX_USER_ID } from '../protocol/limits.ts';
 import { isSafeBody, packFrame, unpackBody } from '../protocol/message-pack.ts';
 import { LoginResult, Opcode, ShakeResult } from '../protocol/opcodes.ts';
+import { encodeSend } from '../protocol/send-words.ts';
 import { RequestKind } from '../protocol/slot-layout.ts';
 import type { CounterWriter } from '../ring/counters.ts';
 import { AcceptorCount } from './acceptor-counters.ts';
 import type { ConnectionKeeper } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
-import { MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
+import { BUSY_MESSAGE, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { WorkerLink } from './worker-link.ts';
+import type { MoreRequest, WorkerLink } from './worker-link.ts';
 
 /** What the path works with; all of it belongs to the same acceptor. */
 export interface RequestParts {
@@ -34,6 +43,8 @@ export interface RequestParts {
   /** Whether a shake of a SET without stock is answered here, without asking the worker. */
   answersLosingShakes: boolean;
 }
+
+const NO_BODY = new Int32Array(0);
 
 /** Owned by one acceptor. */
 export class RequestPath implements FrameSink {
@@ -83,6 +94,18 @@ export class RequestPath implements FrameSink {
       case Opcode.PING:
         this.#counters.add(AcceptorCount.requestsPing, 1);
         this.#ping(connection, bytes, offset, length, stampHigh, stampLow);
+        break;
+      case Opcode.SEND:
+        this.#counters.add(AcceptorCount.requestsSend, 1);
+        this.#send(connection, unpackBody(bytes, offset, length), stampHigh, stampLow);
+        break;
+      case Opcode.WALLET:
+        this.#counters.add(AcceptorCount.requestsWallet, 1);
+        this.#wallet(connection, unpackBody(bytes, offset, length), stampHigh, stampLow);
+        break;
+      case Opcode.RECORDS:
+        this.#counters.add(AcceptorCount.requestsRecords, 1);
+        this.#records(connection, unpackBody(bytes, offset, length), stampHigh, stampLow);
         break;
     }
     return this.#table.states[connection] !== ConnectionState.CLOSING;
@@ -170,6 +193,67 @@ export class RequestPath implements FrameSink {
     const place = this.#outgoing.reserve(connection, length);
     writeHeader(this.#outgoing.bytes, place, length, Opcode.PONG, stampHigh, stampLow);
     this.#outgoing.bytes.set(bytes.subarray(offset + BODY_OFFSET, end), place + BODY_OFFSET);
+  }
+
+  #send(connection: number, body: unknown, stampHigh: number, stampLow: number): void {
+    const send = readSend(body);
+    if (send === undefined) {
+      this.#keeper.close(connection, 'body', 'body');
+    } else if (this.#requireLogin(connection)) {
+      if (this.#passMore(RequestKind.SEND, connection, stampHigh, stampLow, { body: encodeSend(send) })) return;
+      const busy: Sent = { status: 'BUSY', retryAfterMs: RETRY_AFTER_MS };
+      this.#outgoing.send(connection, packFrame(Opcode.SENT, stampHigh, stampLow, busy));
+    }
+  }
+
+  #wallet(connection: number, body: unknown, stampHigh: number, stampLow: number): void {
+    if (!readWallet(body)) {
+      this.#keeper.close(connection, 'body', 'body');
+    } else if (this.#requireLogin(connection)) {
+      if (this.#passMore(RequestKind.WALLET, connection, stampHigh, stampLow, {})) return;
+      this.#keeper.sendError(connection, 'busy', stampHigh, stampLow);
+    }
+  }
+
+  #records(connection: number, body: unknown, stampHigh: number, stampLow: number): void {
+    const asked = readRecords(body);
+    if (asked === undefined) {
+      this.#keeper.close(connection, 'body', 'body');
+    } else if (this.#requireLogin(connection)) {
+      const { packetId = 0, limit, before = 0 } = asked;
+      if (this.#passMore(RequestKind.RECORDS, connection, stampHigh, stampLow, { packetId, limit, before })) return;
+      const busy: RecordsResult = { error: { code: 'busy', message: BUSY_MESSAGE } };
+      this.#outgoing.send(connection, packFrame(Opcode.RECORDS_RESULT, stampHigh, stampLow, busy));
+    }
+  }
+
+  /** Passes on what concerns the user's own money; false, and counted, if there is no room for it. */
+  #passMore(
+    kind: RequestKind,
+    connection: number,
+    stampHigh: number,
+    stampLow: number,
+    more: Partial<MoreRequest>,
+  ): boolean {
+    const table = this.#table;
+    const passed =
+      table.inFlight[connection] < MAX_IN_FLIGHT_PER_CONNECTION &&
+      this.#linkOf(connection).requestMore(kind, {
+        connection,
+        generation: table.generations[connection],
+        userId: table.userIds[connection],
+        stampHigh,
+        stampLow,
+        receivedUs: this.receivedUs,
+        packetId: 0,
+        limit: 0,
+        before: 0,
+        body: NO_BODY,
+        ...more,
+      });
+    if (passed) table.inFlight[connection]++;
+    else this.#counters.add(AcceptorCount.sideBusy, 1);
+    return passed;
   }
 
   /** Asks the user's worker for a session; the reply path takes it from there. */

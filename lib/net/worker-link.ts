@@ -1,6 +1,11 @@
 // An acceptor's way to the SET workers: request rings with a bound on what is under way, and the order kept for logins.
 
 import {
+  highWord,
+  lowWord,
+  REQUEST_BODY,
+  REQUEST_CENTS_HIGH,
+  REQUEST_CENTS_LOW,
   REQUEST_CONNECTION,
   REQUEST_GENERATION,
   REQUEST_KIND,
@@ -16,6 +21,22 @@ import {
 import type { DoorbellRinger } from '../ring/doorbell.ts';
 import { FULL, type Producer } from '../ring/producer.ts';
 import { MAX_IN_FLIGHT, MAX_SHAKES_IN_FLIGHT } from './limits.ts';
+
+/** SEND, WALLET, RECORDS: what a request for one of them says; what it does not need is 0 or empty. */
+export interface MoreRequest {
+  connection: number;
+  generation: number;
+  userId: number;
+  stampHigh: number;
+  stampLow: number;
+  receivedUs: number;
+  /** RECORDS: of this packet, or of the user if it is 0; how many; before which sequence, 0 for the latest. */
+  packetId: number;
+  limit: number;
+  before: number;
+  /** SEND: see send-words.ts. */
+  body: Int32Array;
+}
 
 /** The link to one worker. Owned by one acceptor. */
 export class WorkerLink {
@@ -67,6 +88,32 @@ export class WorkerLink {
     words[slot + REQUEST_STAMP_HIGH] = stampHigh;
     words[slot + REQUEST_STAMP_LOW] = stampLow;
     words[slot + REQUEST_RECEIVED] = receivedUs;
+    words[slot + REQUEST_BODY] = 0;
+    this.#inFlight++;
+    return true;
+  }
+
+  /** Passes on what concerns a user's own money. Returns false if there is no room for it: answer the client at once. */
+  requestMore(kind: RequestKind, request: MoreRequest): boolean {
+    const ring = this.#ring;
+    const { body, before } = request;
+    if (this.#inFlight >= MAX_IN_FLIGHT || this.#waiting.length > 0) return false;
+    if (!ring.hasRoom(1 + ring.countBodySlots(body.length))) return false;
+    const slot = ring.claim();
+    const { words } = ring;
+    words[slot + REQUEST_KIND] = kind;
+    words[slot + REQUEST_CONNECTION] = request.connection;
+    words[slot + REQUEST_GENERATION] = request.generation;
+    words[slot + REQUEST_USER] = request.userId;
+    words[slot + REQUEST_PACKET] = request.packetId;
+    words[slot + REQUEST_STAMP_HIGH] = request.stampHigh;
+    words[slot + REQUEST_STAMP_LOW] = request.stampLow;
+    words[slot + REQUEST_RECEIVED] = request.receivedUs;
+    words[slot + REQUEST_RICH] = request.limit;
+    words[slot + REQUEST_BODY] = body.length;
+    words[slot + REQUEST_CENTS_LOW] = lowWord(before);
+    words[slot + REQUEST_CENTS_HIGH] = highWord(before);
+    ring.claimBody(body);
     this.#inFlight++;
     return true;
   }

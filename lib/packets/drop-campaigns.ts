@@ -1,7 +1,8 @@
 // The drops of this server: splits a budget, releases packets at their rate, moves what nobody fetches, refunds the rest.
 //
-// Main thread. Time and randomness are handed in. Every cent of a budget is at each moment with a winner, refunded, or
-// outstanding.
+// Main thread. Time, randomness and the log of movements are handed in. Every cent of a budget is at each moment with a
+// winner, refunded, or outstanding. A drop is released only once its opening is durable; it is closed in the log only when
+// every win of it has been logged.
 
 import { CampaignError } from './campaign-error.ts';
 import type { DropTable } from './drop-table.ts';
@@ -13,6 +14,7 @@ import {
   MAX_BUDGET_CENTS,
   MAX_OPEN_DROPS,
 } from './limits.ts';
+import type { DropOpening, MovementLog, Ticket } from './movement-log.ts';
 import { SHAKE_NUMBERS } from './packet-id.ts';
 import { RunList } from './run-list.ts';
 import { isSplittable, type SplitRequest } from './split.ts';
@@ -45,18 +47,35 @@ export interface DropStatus {
   state: 'releasing' | 'released' | 'closing' | 'closed';
 }
 
+/** A drop of an earlier run that was not closed. */
+export interface RestoredDrop {
+  opening: DropOpening;
+  /** A bit for each number, 1 where it was won; bit i is in byte i >> 3, at 1 << (i & 7). */
+  won: Uint8Array;
+}
+
 interface Drop extends DropStatus {
   slot: number;
+  /** Where the amounts begin of the packets that were not won in an earlier run. */
   firstAmount: number;
   startMs: number;
+  /** Packets won, and released again from there on, when the drop was taken up after a restart. */
+  wonBefore: number;
+  /** The entry that closes it. */
+  closing: Ticket | undefined;
   /** Packets taken back at closing. */
   takenBack: number;
   /** The `taken` sequence of each SET at the last look, to see whether anybody fetches there. */
   lastTaken: Int32Array;
 }
 
-/** Splits a drop's budget off this thread: fills the words of `into` from `at` on. */
-export type DropSplitter = (request: SplitRequest, seed: Uint8Array, into: Int32Array, at: number) => Promise<void>;
+/** Splits a drop's budget off this thread: fills the Int32 words of `memory` from word `at` on. */
+export type DropSplitter = (
+  request: SplitRequest,
+  seed: Uint8Array,
+  memory: SharedArrayBuffer,
+  at: number,
+) => Promise<void>;
 
 /** Closed drops that stay on record. */
 const KEPT_CLOSED = 10_000;
@@ -68,10 +87,14 @@ export class DropCampaigns {
   readonly #table: DropTable;
   readonly #splitDrop: DropSplitter;
   readonly #drawSeed: () => Uint8Array;
+  readonly #log: MovementLog;
   readonly #drops = new Map<number, Drop>();
   /** The open drop of each slot of the table. */
   readonly #bySlot: (Drop | 'taken' | undefined)[] = new Array(MAX_OPEN_DROPS).fill(undefined);
-  readonly #arena = new RunList(DROP_ARENA_WORDS);
+  /** Twice the words of DROP_ARENA_WORDS: a drop that is taken up again has the numbers of its packets as well. */
+  readonly #arena = new RunList(2 * DROP_ARENA_WORDS);
+  /** Packets of the drops that hold a run of the arena. */
+  #arenaPackets = 0;
   /** Packets to release to each SET, during one call. */
   readonly #toRelease: Int32Array;
   #nextId = 1;
@@ -81,38 +104,89 @@ export class DropCampaigns {
   #fundedCents = 0;
   #refundedCents = 0;
 
-  constructor(table: DropTable, splitDrop: DropSplitter, drawSeed: () => Uint8Array) {
+  constructor(table: DropTable, splitDrop: DropSplitter, drawSeed: () => Uint8Array, log: MovementLog) {
     this.#table = table;
     this.#splitDrop = splitDrop;
     this.#drawSeed = drawSeed;
+    this.#log = log;
     this.#toRelease = new Int32Array(table.sets);
   }
 
   /**
-   * Splits the budget and starts releasing.
+   * Splits the budget, logs the drop, and starts releasing once that is durable.
    * @param readNowMs Unix milliseconds; read when the split is done
    * @throws {CampaignError} bad_request, no_room
    */
   async create(spec: DropSpec, readNowMs: () => number): Promise<DropStatus> {
     const request = toSplit(spec);
-    const slot = this.#bySlot.indexOf(undefined);
-    if (slot < 0) throw new CampaignError('no_room', `at most ${MAX_OPEN_DROPS} drops can be open at once`);
-    const firstAmount = this.#arena.take(spec.count);
-    if (firstAmount < 0) {
-      throw new CampaignError(
-        'no_room',
-        `open drops can hold ${DROP_ARENA_WORDS} packets together; wait or ask for fewer`,
-      );
-    }
+    const slot = this.#takeSlot();
+    const firstAmount = this.#takeRun(spec.count, spec.count);
+    const seed = this.#drawSeed();
     this.#bySlot[slot] = 'taken';
     try {
-      await this.#splitDrop(request, this.#drawSeed(), this.#table.amounts, firstAmount);
+      await this.#splitDrop(request, seed, this.#table.amounts.buffer as SharedArrayBuffer, firstAmount);
+      if (!this.#log.hasRoom(0)) throw new CampaignError('no_room', 'too much waits for the disk; try again later');
     } catch (error) {
       this.#bySlot[slot] = undefined;
-      this.#arena.give(firstAmount);
+      this.#giveRun(firstAmount, spec.count);
       throw error;
     }
-    return this.#open(spec, slot, firstAmount, readNowMs());
+    const opening: DropOpening = {
+      id: this.#nextId++,
+      count: spec.count,
+      rate: spec.rate,
+      budget: spec.budget,
+      minCents: request.minCents,
+      maxCents: request.maxCents,
+      winsPerUser: spec.winsPerUser ?? 0,
+      firstNumber: this.#nextNumber,
+      createdMs: Math.floor(readNowMs()),
+      seed,
+    };
+    this.#nextNumber = (opening.firstNumber + spec.count) % SHAKE_NUMBERS;
+    await this.#log.whenDurable(this.#log.openDrop(opening));
+    this.#fundedCents += spec.budget;
+    this.#open(opening, slot, firstAmount, readNowMs(), 0, 0);
+    return this.status(opening.id);
+  }
+
+  /**
+   * Takes up a drop of an earlier run where it stood: what was not won is released again, at its rate.
+   * @throws {CampaignError} no_room
+   */
+  async restore({ opening, won }: RestoredDrop, nowMs: number): Promise<void> {
+    const { count, budget, minCents, maxCents } = opening;
+    const slot = this.#takeSlot();
+    this.#bySlot[slot] = 'taken';
+    const all = new Int32Array(new SharedArrayBuffer(4 * count));
+    const request: SplitRequest = { mode: 'lucky', totalCents: budget, shares: count, minCents, maxCents };
+    await this.#splitDrop(request, opening.seed, all.buffer, 0);
+    let wonCount = 0;
+    let wonCents = 0;
+    for (let number = 0; number < count; number++) {
+      if (!hasBit(won, number)) continue;
+      wonCount++;
+      wonCents += all[number];
+    }
+    const left = count - wonCount;
+    const firstAmount = this.#takeRun(2 * left, count);
+    for (let number = 0, place = firstAmount; number < count; number++) {
+      if (hasBit(won, number)) continue;
+      this.#table.amounts[place] = all[number];
+      this.#table.amounts[left + place++] = number;
+    }
+    this.#open(opening, slot, firstAmount, nowMs, wonCount, wonCents);
+  }
+
+  /** The slot of an open drop in the drop table. */
+  slotOf(id: number): number {
+    return this.#find(id).slot;
+  }
+
+  /** Goes on counting where an earlier run ended. @param nextNumber of the next shake packet */
+  continueFrom(lastId: number, nextNumber: number): void {
+    this.#nextId = lastId + 1;
+    this.#nextNumber = nextNumber;
   }
 
   /** Releases what is due, moves idle stock, finishes drops that are over. Call it every few milliseconds. */
@@ -128,8 +202,12 @@ export class DropCampaigns {
     }
   }
 
-  /** Ends a drop: what nobody has won goes back to its funder. Closing a closed drop changes nothing. */
-  close(id: number): DropStatus {
+  /**
+   * Ends a drop: what nobody has won goes back to its funder. Closing a closed drop changes nothing. Resolves once the
+   * close is durable, or at once if winners are still being credited.
+   * @throws {CampaignError} not_found
+   */
+  async close(id: number): Promise<DropStatus> {
     const drop = this.#find(id);
     if (drop.state === 'releasing' || drop.state === 'released') {
       drop.state = 'closing';
@@ -138,6 +216,7 @@ export class DropCampaigns {
       }
       this.#finish(drop);
     }
+    if (drop.closing !== undefined) await this.#log.whenDurable(drop.closing);
     return this.status(id);
   }
 
@@ -165,37 +244,67 @@ export class DropCampaigns {
     return { fundedCents: this.#fundedCents, refundedCents: this.#refundedCents, outstandingCents };
   }
 
-  #open(spec: DropSpec, slot: number, firstAmount: number, nowMs: number): DropStatus {
-    const id = this.#nextId++;
-    const firstNumber = this.#nextNumber;
-    this.#nextNumber = (firstNumber + spec.count) % SHAKE_NUMBERS;
+  #takeSlot(): number {
+    const slot = this.#bySlot.indexOf(undefined);
+    if (slot < 0) throw new CampaignError('no_room', `at most ${MAX_OPEN_DROPS} drops can be open at once`);
+    return slot;
+  }
+
+  /** A run of `words` words of the arena for a drop of so many packets. */
+  #takeRun(words: number, packets: number): number {
+    const first = this.#arenaPackets + packets > DROP_ARENA_WORDS ? -1 : this.#arena.take(Math.max(1, words));
+    if (first < 0) {
+      throw new CampaignError(
+        'no_room',
+        `open drops can hold ${DROP_ARENA_WORDS} packets together; wait or ask for fewer`,
+      );
+    }
+    this.#arenaPackets += packets;
+    return first;
+  }
+
+  #giveRun(first: number, packets: number): void {
+    this.#arena.give(first);
+    this.#arenaPackets -= packets;
+  }
+
+  #open(
+    opening: DropOpening,
+    slot: number,
+    firstAmount: number,
+    nowMs: number,
+    wonCount: number,
+    wonCents: number,
+  ): void {
+    const { id, count, rate, budget, firstNumber, winsPerUser } = opening;
     const drop: Drop = {
       id,
-      count: spec.count,
-      rate: spec.rate,
-      budget: spec.budget,
-      released: 0,
-      claimed: 0,
-      claimedCents: 0,
+      count,
+      rate,
+      budget,
+      released: wonCount,
+      claimed: wonCount,
+      claimedCents: wonCents,
       refundedCents: 0,
-      state: 'releasing',
+      state: wonCount === count ? 'released' : 'releasing',
       slot,
       firstAmount,
       startMs: nowMs,
+      wonBefore: wonCount,
+      closing: undefined,
       takenBack: 0,
       lastTaken: new Int32Array(this.#table.sets),
     };
     for (let set = 0; set < this.#table.sets; set++) drop.lastTaken[set] = this.#table.takenSequence(slot, set);
     this.#drops.set(id, drop);
     this.#bySlot[slot] = drop;
-    this.#fundedCents += spec.budget;
-    this.#table.open(slot, { id, firstAmount, firstNumber, winsPerUser: spec.winsPerUser ?? 0 });
+    const numbers = wonCount > 0 ? { numbers: firstAmount + count - wonCount } : {};
+    this.#table.open(slot, { id, firstAmount, firstNumber, winsPerUser, ...numbers });
     this.#forgetOldest();
-    return this.status(id);
   }
 
   #releaseDue(drop: Drop, nowMs: number): void {
-    const due = Math.min(drop.count, Math.floor(((nowMs - drop.startMs) / 1000) * drop.rate));
+    const due = Math.min(drop.count, drop.wonBefore + Math.floor(((nowMs - drop.startMs) / 1000) * drop.rate));
     if (due <= drop.released) return;
     this.#place(drop, due - drop.released);
     drop.released = due;
@@ -233,20 +342,23 @@ export class DropCampaigns {
   /** Brings claimed and claimedCents up to what winners have been credited with. Numbers are given out in order. */
   #refresh(drop: Drop): void {
     if (drop.state === 'closed') return;
-    const settled = this.#table.countSettled(drop.slot);
-    for (let i = drop.claimed; i < settled; i++) drop.claimedCents += this.#table.amounts[drop.firstAmount + i];
-    drop.claimed = settled;
+    const claimed = drop.wonBefore + this.#table.countSettled(drop.slot);
+    for (let i = drop.claimed; i < claimed; i++) {
+      drop.claimedCents += this.#table.amounts[drop.firstAmount + i - drop.wonBefore];
+    }
+    drop.claimed = claimed;
   }
 
   /** Ends a drop whose stock is gone, once every winner has been credited; else the next tick tries again. */
   #finish(drop: Drop): void {
     this.#refresh(drop);
-    if (drop.claimed !== drop.released - drop.takenBack) return;
+    if (drop.claimed !== drop.released - drop.takenBack || !this.#log.hasRoom(0)) return;
+    drop.closing = this.#log.closeDrop(drop.id, drop.claimed, drop.budget - drop.claimedCents);
     drop.state = 'closed';
     drop.refundedCents = drop.budget - drop.claimedCents;
     this.#refundedCents += drop.refundedCents;
     this.#table.close(drop.slot);
-    this.#arena.give(drop.firstAmount);
+    this.#giveRun(drop.firstAmount, drop.count);
     this.#bySlot[drop.slot] = undefined;
   }
 
@@ -265,6 +377,10 @@ export class DropCampaigns {
       return;
     }
   }
+}
+
+function hasBit(bits: Uint8Array, index: number): boolean {
+  return (bits[index >> 3] & (1 << (index & 7))) !== 0;
 }
 
 /** Checks the numbers against each other and gives the split they ask for. */

@@ -14,6 +14,7 @@ import {
   DROP_TAKEN_WORD,
   FIRST_AMOUNT_WORD,
   FIRST_NUMBER_WORD,
+  NUMBERS_WORD,
   SETTLED_WORD,
   WINS_PER_USER_WORD,
 } from './drop-layout.ts';
@@ -40,6 +41,8 @@ export interface OpenDrop {
   firstNumber: number;
   /** How often one user may win; 0 for any number of times. */
   winsPerUser: number;
+  /** Where the list of its numbers lies in the arena, if they are not 0, 1, 2, ...; see drop-layout.ts. */
+  numbers?: number;
 }
 
 export function allocateDrops(sets: number): DropMemory {
@@ -47,7 +50,7 @@ export function allocateDrops(sets: number): DropMemory {
   return {
     sets,
     rows: new SharedArrayBuffer(4 * rowWords * MAX_OPEN_DROPS),
-    amounts: new SharedArrayBuffer(4 * DROP_ARENA_WORDS),
+    amounts: new SharedArrayBuffer(4 * 2 * DROP_ARENA_WORDS),
     stock: Stock.allocate(sets),
   };
 }
@@ -58,8 +61,9 @@ export class DropTable {
   readonly sets: number;
   /** The arena of amounts in cents; main fills a drop's run before it opens the drop. */
   readonly amounts: Int32Array;
-  /** Of the packet that `take` took last: its drop, its id on the wire, and its amount in cents. */
+  /** Of the packet that `take` took last: its drop, its number in it, its id on the wire, and its amount in cents. */
   takenDropId = 0;
+  takenNumber = 0;
   takenPacketId = 0;
   takenAmountCents = 0;
   readonly #rows: Int32Array;
@@ -89,16 +93,22 @@ export class DropTable {
       const dropId = Atomics.load(this.#rows, row + DROP_ID_WORD);
       if (dropId === 0 || !mayWin(dropId, this.#rows[row + WINS_PER_USER_WORD], userId)) return false;
       if (Atomics.compareExchange(this.#rows, cell + DROP_TAKEN_WORD, taken, (taken + 1) | 0) !== taken) continue;
-      const number = Atomics.add(this.#rows, row + ASSIGNED_WORD, 1);
+      const place = Atomics.add(this.#rows, row + ASSIGNED_WORD, 1);
+      const numbers = this.#rows[row + NUMBERS_WORD];
+      const number = numbers === 0 ? place : this.amounts[numbers - 1 + place];
       this.takenDropId = dropId;
+      this.takenNumber = number;
       this.takenPacketId = shakePacketIdOf((this.#rows[row + FIRST_NUMBER_WORD] >>> 0) + number);
-      this.takenAmountCents = this.amounts[this.#rows[row + FIRST_AMOUNT_WORD] + number];
+      this.takenAmountCents = this.amounts[this.#rows[row + FIRST_AMOUNT_WORD] + place];
       this.stock.remove(set, 1);
       return true;
     }
   }
 
-  /** The SET's worker, after it credited a taken packet: from here on main may reuse the slot and the amounts. */
+  /**
+   * The SET's worker, after it credited a taken packet and published the record of it: from here on main may close the
+   * drop, with a record of its own that is to come behind, and reuse the slot and the amounts.
+   */
   settle(slot: number): void {
     Atomics.add(this.#rows, slot * this.#rowWords + SETTLED_WORD, 1);
   }
@@ -110,6 +120,7 @@ export class DropTable {
     this.#rows[row + FIRST_AMOUNT_WORD] = drop.firstAmount;
     this.#rows[row + FIRST_NUMBER_WORD] = drop.firstNumber;
     this.#rows[row + WINS_PER_USER_WORD] = drop.winsPerUser;
+    this.#rows[row + NUMBERS_WORD] = drop.numbers === undefined ? 0 : drop.numbers + 1;
     Atomics.store(this.#rows, row + ASSIGNED_WORD, 0);
     Atomics.store(this.#rows, row + SETTLED_WORD, 0);
     // PUBLISH drop id: makes the fields above visible; pairs with the load of the drop id in take().

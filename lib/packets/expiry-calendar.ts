@@ -1,4 +1,5 @@
-// Says which packets are due to expire: a list for every second that has any, taken out when the clock passes it.
+// Says which packets are due to expire: a timing wheel with a slot for every second that has any packet, emptied when the
+// clock passes it. (A wheel of a fixed size would have to turn for a packet that expires beyond it; a map of seconds does not.)
 //
 // The lists are linked through arrays by slot, so entering a packet costs the same however many there are,
 // and the memory is bounded by the slots of the packet table.

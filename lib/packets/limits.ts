@@ -21,7 +21,10 @@ export const MAX_SHARES = 100_000;
 /** Drops that can be open at once: a shake that may win looks through them. */
 export const MAX_OPEN_DROPS = 64;
 
-/** Amounts of all open drops together, one word each; 128 MB of address space, paged in as it is used. */
+/**
+ * Packets of all open drops together. Each has a word for its amount, and one for its number if its drop was taken up
+ * again after a restart: 256 MB of address space, paged in as it is used.
+ */
 export const DROP_ARENA_WORDS = 2 ** 25;
 
 /** Slots of the packet table: the slot part of a packet id has 20 bits. */

@@ -6,19 +6,22 @@
 import assert from 'node:assert/strict';
 import { BlockArena, NO_BLOCK } from './block-arena.ts';
 import { KEPT_PACKETS } from './limits.ts';
-import { MAX_GENERATION, packetIdOf, slotOf } from './packet-id.ts';
+import { generationOf, MAX_GENERATION, packetIdOf, slotOf } from './packet-id.ts';
 import {
   BUILDING,
   CREATED_AT_WORD,
   CURSOR_MASK,
+  countBlockWords,
   EXPIRES_AT_WORD,
   FIRST_WORD_WORD,
   GENERATION_SHIFT,
+  HAS_ORDER_WORD,
   INVITED_WORD,
   MAX_WORD,
   MIN_WORD,
   MODE_WORD,
   NOBODY,
+  NOTE_BYTES_WORD,
   PACKET_ROW_WORDS,
   SEED_WORD,
   SENDER_WORD,
@@ -40,6 +43,8 @@ export interface NewPacket extends SplitRequest {
   invited: readonly number[];
   /** 32 random bytes. */
   seed: Uint8Array;
+  /** UTF-8. */
+  note: Uint8Array;
 }
 
 /** Returned by `create` when slots or arena are used up. An outcome, not an error. */
@@ -79,24 +84,30 @@ export class PacketCreator {
     return this.#freeCount + this.#endSlot - this.#freshSlot;
   }
 
-  /** Splits a packet and opens it. Returns its id, or NO_ROOM. The numbers have been checked: see isSplittable. */
-  create(packet: NewPacket): number {
+  /**
+   * Splits a packet and puts it into a slot, where nobody finds it until `publish`. Returns its id, or NO_ROOM. The numbers
+   * have been checked: see isSplittable.
+   */
+  prepare(packet: NewPacket): number {
     if (this.freeSlots === 0) return NO_ROOM;
-    const words = 2 * packet.shares + packet.invited.length;
-    let first = this.#arena.allocate(words);
-    while (first === NO_BLOCK && this.#strippedCount < this.#freeCount) {
-      this.#stripNext();
-      first = this.#arena.allocate(words);
-    }
+    const first = this.#allocate(countBlockWords(packet.shares, packet.invited.length, packet.note.length, false));
     if (first === NO_BLOCK) return NO_ROOM;
     const slot = this.#takeSlot();
-    const row = slot * PACKET_ROW_WORDS;
-    const generation = this.#table.rows[row + STATE_WORD] >>> GENERATION_SHIFT;
     this.#isOccupied[slot - this.#firstSlot] = 1;
+    const row = slot * PACKET_ROW_WORDS;
     this.#fill(row, first, packet);
+    split(packet, packet.seed, this.#table.blocks, first);
+    return packetIdOf(this.#table.rows[row + STATE_WORD] >>> GENERATION_SHIFT, slot);
+  }
+
+  /** Opens a prepared packet: from here on it can be grabbed. */
+  publish(packetId: number): void {
     // PUBLISH state: makes the row and the block visible; pairs with the load of the state in PacketTable.
-    Atomics.store(this.#table.rows, row + STATE_WORD, generation << GENERATION_SHIFT);
-    return packetIdOf(generation, slot);
+    Atomics.store(
+      this.#table.rows,
+      slotOf(packetId) * PACKET_ROW_WORDS + STATE_WORD,
+      generationOf(packetId) << GENERATION_SHIFT,
+    );
   }
 
   /** Gives a slot back. Its packet is closed or empty, has all its claims, and has been accounted for. */
@@ -105,8 +116,88 @@ export class PacketCreator {
     assert(!this.#table.isOpen(packetId), 'the packet is over');
     assert(this.#isOccupied[slotOf(packetId) - this.#firstSlot] === 1, 'its slot has not been given back before');
     this.#isOccupied[slotOf(packetId) - this.#firstSlot] = 0;
-    this.#free[(this.#freeHead + this.#freeCount) % this.#free.length] = slotOf(packetId);
+    this.#enqueueFree(slotOf(packetId));
+  }
+
+  /**
+   * Before anybody uses the table: takes up a packet of an earlier run under its old id, in place of the one that had its
+   * slot before. Its shares are not split and nobody finds it yet; packet-restorer.ts does the rest. False if there is no
+   * such slot, or no room.
+   */
+  adopt(packetId: number, packet: NewPacket): boolean {
+    const slot = slotOf(packetId);
+    if (slot < this.#firstSlot || slot >= this.#endSlot) return false;
+    if (this.#isOccupied[slot - this.#firstSlot] === 1) this.abandon(slot);
+    const { rows } = this.#table;
+    const row = slot * PACKET_ROW_WORDS;
+    this.#freshSlot = Math.max(this.#freshSlot, slot + 1);
+    rows[row + STATE_WORD] = (generationOf(packetId) << GENERATION_SHIFT) | BUILDING;
+    const words = countBlockWords(packet.shares, packet.invited.length, packet.note.length, false);
+    const first = this.#arena.allocate(words);
+    if (first === NO_BLOCK) return false;
+    this.#isOccupied[slot - this.#firstSlot] = 1;
+    this.#fill(row, first, packet);
+    return true;
+  }
+
+  /** Takes an adopted packet that is over out of its slot again, to make room; its id is not used again soon. */
+  abandon(slot: number): void {
+    const { rows } = this.#table;
+    const row = slot * PACKET_ROW_WORDS;
+    this.#freeBlock(row);
+    this.#isOccupied[slot - this.#firstSlot] = 0;
+    rows[row + STATE_WORD] = (nextGeneration(rows[row + STATE_WORD]) << GENERATION_SHIFT) | BUILDING;
+  }
+
+  /** Moves an adopted packet into a block that has an order. False if there is no room. */
+  giveOrder(packetId: number): boolean {
+    const { rows, blocks } = this.#table;
+    const row = slotOf(packetId) * PACKET_ROW_WORDS;
+    const shares = rows[row + SHARES_WORD];
+    const words = countBlockWords(shares, rows[row + INVITED_WORD], rows[row + NOTE_BYTES_WORD], false);
+    const first = this.#arena.allocate(words + shares);
+    if (first === NO_BLOCK) return false;
+    blocks.copyWithin(first, rows[row + FIRST_WORD_WORD], rows[row + FIRST_WORD_WORD] + words);
+    this.#freeBlock(row);
+    rows[row + FIRST_WORD_WORD] = first;
+    rows[row + HAS_ORDER_WORD] = 1;
+    return true;
+  }
+
+  /** After the last `adopt`: gives back the slots of packets that are over, the oldest first, and those never filled. */
+  endAdoption(over: readonly number[]): void {
+    for (let slot = this.#firstSlot; slot < this.#freshSlot; slot++) {
+      if (this.#isOccupied[slot - this.#firstSlot] === 1) continue;
+      const state = slot * PACKET_ROW_WORDS + STATE_WORD;
+      if (this.#table.rows[state] === 0) this.#table.rows[state] = (1 << GENERATION_SHIFT) | BUILDING;
+      this.#enqueueFree(slot);
+      this.#strippedCount++;
+    }
+    for (const packetId of over) this.retire(packetId);
+  }
+
+  #enqueueFree(slot: number): void {
+    this.#free[(this.#freeHead + this.#freeCount) % this.#free.length] = slot;
     this.#freeCount++;
+  }
+
+  /** A block of the arena, for which old packets make room; NO_BLOCK when there is none left to be had. */
+  #allocate(words: number): number {
+    let first = this.#arena.allocate(words);
+    while (first === NO_BLOCK && this.#strippedCount < this.#freeCount) {
+      this.#stripNext();
+      first = this.#arena.allocate(words);
+    }
+    return first;
+  }
+
+  #freeBlock(row: number): void {
+    const { rows } = this.#table;
+    const hasOrder = rows[row + HAS_ORDER_WORD] === 1;
+    this.#arena.free(
+      rows[row + FIRST_WORD_WORD],
+      countBlockWords(rows[row + SHARES_WORD], rows[row + INVITED_WORD], rows[row + NOTE_BYTES_WORD], hasOrder),
+    );
   }
 
   /** A slot without a packet, being built under its next generation. There is one. */
@@ -132,11 +223,10 @@ export class PacketCreator {
   #stripNext(): void {
     const { rows } = this.#table;
     const row = this.#free[(this.#freeHead + this.#strippedCount++) % this.#free.length] * PACKET_ROW_WORDS;
-    const last = rows[row + STATE_WORD] >>> GENERATION_SHIFT;
-    const generation = last === MAX_GENERATION ? 1 : last + 1;
+    const generation = nextGeneration(rows[row + STATE_WORD]);
     // The state first: whoever still reads the old packet finds another generation when it looks again.
     Atomics.store(rows, row + STATE_WORD, (generation << GENERATION_SHIFT) | BUILDING);
-    this.#arena.free(rows[row + FIRST_WORD_WORD], 2 * rows[row + SHARES_WORD] + rows[row + INVITED_WORD]);
+    this.#freeBlock(row);
   }
 
   #fill(row: number, first: number, packet: NewPacket): void {
@@ -152,9 +242,18 @@ export class PacketCreator {
     rows[row + MODE_WORD] = SPLIT_MODES.indexOf(packet.mode);
     rows[row + MIN_WORD] = packet.minCents;
     rows[row + MAX_WORD] = packet.maxCents;
+    rows[row + NOTE_BYTES_WORD] = packet.note.length;
+    rows[row + HAS_ORDER_WORD] = 0;
     new Uint8Array(rows.buffer, 4 * (row + SEED_WORD), packet.seed.length).set(packet.seed);
-    split(packet, packet.seed, blocks, first);
     blocks.fill(NOBODY, first + packet.shares, first + 2 * packet.shares);
     blocks.set(packet.invited, first + 2 * packet.shares);
+    const noteAt = first + 2 * packet.shares + packet.invited.length;
+    new Uint8Array(blocks.buffer, 4 * noteAt, packet.note.length).set(packet.note);
   }
+}
+
+/** The generation that a slot has next. @param state its state word */
+function nextGeneration(state: number): number {
+  const last = state >>> GENERATION_SHIFT;
+  return last === MAX_GENERATION ? 1 : last + 1;
 }

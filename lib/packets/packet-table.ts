@@ -8,14 +8,17 @@ import {
   CLOSED_BIT,
   CREATED_AT_WORD,
   CURSOR_MASK,
+  countBlockWords,
   EXPIRES_AT_WORD,
   FIRST_WORD_WORD,
   GENERATION_SHIFT,
+  HAS_ORDER_WORD,
   INVITED_WORD,
   MAX_WORD,
   MIN_WORD,
   MODE_WORD,
   NOBODY,
+  NOTE_BYTES_WORD,
   PACKET_ROW_WORDS,
   SEED_WORD,
   SEED_WORDS,
@@ -68,8 +71,9 @@ export interface PacketView {
   expiresAt: number;
   state: 'open' | 'empty' | 'expired';
   invited: number[];
-  /** The shares taken so far, in the order they were taken. */
-  grabs: { userId: number; amountCents: number }[];
+  note: string;
+  /** The shares taken so far, in the order they were taken; `share` is the place in the split, from 0. */
+  grabs: { userId: number; amountCents: number; share: number }[];
   claimedCents: number;
   /** What went back to the sender, once the packet has expired. */
   refundedCents: number;
@@ -95,6 +99,9 @@ export interface PacketFacts {
   firstInvited: [number, number, number];
   /** 32 bytes, a copy. */
   seed: Uint8Array;
+  /** Bytes of the note's UTF-8, and those bytes, padded to words; a copy. */
+  noteBytes: number;
+  note: Int32Array;
 }
 
 /** One thread's view of the table. */
@@ -102,8 +109,12 @@ export class PacketTable {
   readonly slots: number;
   /** Cents of the last grab that was WON or REPEAT. */
   grabbedCents = 0;
+  /** Which share of the split the last grab that was WON got, from 0. */
+  grabbedShare = 0;
   readonly rows: Int32Array;
   readonly blocks: Int32Array;
+  /** Where the claim of the last grab that was WON is to be written. */
+  #claimWord = 0;
 
   constructor(memory: PacketMemory) {
     this.rows = new Int32Array(memory.rows);
@@ -113,8 +124,9 @@ export class PacketTable {
 
   /**
    * Grabs a share for a user; the rules in their order: known, grabbed before (the same amount again), invited, not
-   * expired, shares left. `grabbedCents` then holds the amount. The user's own worker only: that no two grabs of one
-   * user run at once is what makes the look through the claims enough.
+   * expired, shares left. `grabbedCents` then holds the amount. After WON the worker writes its record and then calls
+   * `leaveClaim`, before anything else. The user's own worker only: that no two grabs of one user run at once is what
+   * makes the look through the claims enough.
    */
   grab(packetId: number, userId: number): GrabOutcome {
     const row = this.#findRow(packetId);
@@ -138,10 +150,19 @@ export class PacketTable {
       if (cursor === shares) return GrabOutcome.EMPTY;
       if (Atomics.compareExchange(this.rows, row + STATE_WORD, state, state + 1) !== state) continue;
       this.grabbedCents = this.blocks[first + cursor];
-      // PUBLISH claim: from here on the creator may reuse the packet once it is closed; pairs with hasAllClaims().
-      Atomics.store(this.blocks, first + shares + cursor, userId);
+      this.grabbedShare = this.#shareAt(row, first, shares, cursor);
+      this.#claimWord = first + shares + cursor;
       return GrabOutcome.WON;
     }
+  }
+
+  /**
+   * After a grab that was WON, once its record is published: the creator may now close the packet, with a record of its
+   * own that is to come behind, and reuse it once it is over.
+   */
+  leaveClaim(userId: number): void {
+    // PUBLISH claim: our reads of the packet are done, our record is out; pairs with hasAllClaims().
+    Atomics.store(this.blocks, this.#claimWord, userId);
   }
 
   /**
@@ -204,12 +225,21 @@ export class PacketTable {
     return row < 0 ? 0 : this.#sumShares(row, 0, Atomics.load(this.rows, row + STATE_WORD) & CURSOR_MASK);
   }
 
+  /** Cents of the shares not taken so far, whether they still can be or not; 0 for an unknown id. The creator. */
+  sumLeft(packetId: number): number {
+    const row = this.#findRow(packetId);
+    if (row < 0) return 0;
+    const taken = Atomics.load(this.rows, row + STATE_WORD) & CURSOR_MASK;
+    return this.#sumShares(row, taken, this.rows[row + SHARES_WORD]);
+  }
+
   /** What a notice says of a packet, or undefined if the id is unknown. Any thread. */
   facts(packetId: number): PacketFacts | undefined {
     const row = this.#findRow(packetId);
     if (row < 0) return undefined;
     const first = this.rows[row + FIRST_WORD_WORD] + 2 * this.rows[row + SHARES_WORD];
     const invited = this.rows[row + INVITED_WORD];
+    const noteBytes = this.rows[row + NOTE_BYTES_WORD];
     const facts: PacketFacts = {
       totalCents: this.rows[row + TOTAL_WORD],
       shares: this.rows[row + SHARES_WORD],
@@ -222,6 +252,8 @@ export class PacketTable {
         invited > 2 ? this.blocks[first + 2] : 0,
       ],
       seed: new Uint8Array(this.rows.slice(row + SEED_WORD, row + SEED_WORD + SEED_WORDS).buffer),
+      noteBytes,
+      note: this.blocks.slice(first + invited, first + invited + Math.ceil(noteBytes / 4)),
     };
     return this.#isStill(row, packetId) ? facts : undefined;
   }
@@ -233,7 +265,9 @@ export class PacketTable {
     const fields = this.rows.slice(row, row + PACKET_ROW_WORDS);
     const first = fields[FIRST_WORD_WORD];
     const shares = fields[SHARES_WORD];
-    const block = this.blocks.slice(first, first + 2 * shares + fields[INVITED_WORD]);
+    const hasOrder = fields[HAS_ORDER_WORD] === 1;
+    const words = countBlockWords(shares, fields[INVITED_WORD], fields[NOTE_BYTES_WORD], hasOrder);
+    const block = this.blocks.slice(first, first + words);
     if (!this.#isStill(row, packetId)) return undefined;
     return describe(packetId, fields, block);
   }
@@ -267,6 +301,14 @@ export class PacketTable {
     return invited === 0 || this.#findWord(first + 2 * shares, invited, userId) >= 0;
   }
 
+  /** Which share of the split lies at a place. */
+  #shareAt(row: number, first: number, shares: number, place: number): number {
+    if (this.rows[row + HAS_ORDER_WORD] === 0) return place;
+    const { rows } = this;
+    const order = first + countBlockWords(shares, rows[row + INVITED_WORD], rows[row + NOTE_BYTES_WORD], false);
+    return this.blocks[order + place];
+  }
+
   /** The index of a word among `count` words of the arena, or -1. */
   #findWord(first: number, count: number, word: number): number {
     for (let i = 0; i < count; i++) {
@@ -288,7 +330,14 @@ function describe(id: number, fields: Int32Array, block: Int32Array): PacketView
   const shares = fields[SHARES_WORD];
   const taken = Math.min(fields[STATE_WORD] & CURSOR_MASK, shares);
   const isClosed = (fields[STATE_WORD] & CLOSED_BIT) !== 0;
-  const grabs = Array.from({ length: taken }, (_, i) => ({ userId: block[shares + i], amountCents: block[i] }));
+  const invited = fields[INVITED_WORD];
+  const noteAt = 2 * shares + invited;
+  const order = fields[HAS_ORDER_WORD] === 1 ? block.subarray(block.length - shares) : undefined;
+  const grabs = Array.from({ length: taken }, (_, i) => ({
+    userId: block[shares + i],
+    amountCents: block[i],
+    share: order === undefined ? i : order[i],
+  }));
   const claimedCents = grabs.reduce((sum, grab) => sum + grab.amountCents, 0);
   const seed = new Uint8Array(fields.buffer, 4 * SEED_WORD, 4 * SEED_WORDS);
   const view: PacketView = {
@@ -302,7 +351,8 @@ function describe(id: number, fields: Int32Array, block: Int32Array): PacketView
     createdAt: fields[CREATED_AT_WORD] >>> 0,
     expiresAt: fields[EXPIRES_AT_WORD] >>> 0,
     state: taken === shares ? 'empty' : isClosed ? 'expired' : 'open',
-    invited: Array.from(block.subarray(2 * shares)),
+    invited: Array.from(block.subarray(2 * shares, noteAt)),
+    note: Buffer.from(block.buffer, 4 * noteAt, fields[NOTE_BYTES_WORD]).toString('utf8'),
     // A claim that its worker has not written yet is left out of the list; its cents count.
     grabs: grabs.filter((grab) => grab.userId !== NOBODY),
     claimedCents,
@@ -310,7 +360,12 @@ function describe(id: number, fields: Int32Array, block: Int32Array): PacketView
     commitment: commitTo(seed).toString('hex'),
   };
   if (view.state !== 'open') view.seed = Buffer.from(seed).toString('hex');
-  if (view.grabs.length === shares)
-    view.luckiest = grabs.reduce((best, grab) => (grab.amountCents > best.amountCents ? grab : best));
+  if (view.grabs.length === shares) view.luckiest = findLuckiest(grabs);
   return view;
+}
+
+/** The highest share, the earliest on a tie. */
+function findLuckiest(grabs: PacketView['grabs']): { userId: number; amountCents: number } {
+  const { userId, amountCents } = grabs.reduce((best, grab) => (grab.amountCents > best.amountCents ? grab : best));
+  return { userId, amountCents };
 }

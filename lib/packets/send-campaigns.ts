@@ -1,10 +1,9 @@
-// The sends that the house makes: creates packets at a rate, names their recipients, expires them, and accounts for them.
+// The sends that the house makes: creates packets at a rate, names their recipients, and sums up what becomes of them.
 //
-// Main thread. Time, randomness and the way to tell a user are handed in. Every cent of a packet is at each moment with
-// somebody who grabbed it, refunded, or outstanding.
+// Main thread. Time, randomness, the log of movements and the packets themselves are handed in. A send exists from the
+// moment its opening is durable; every packet of it is logged and opened by sent-packets.ts.
 
 import { CampaignError } from './campaign-error.ts';
-import { ExpiryCalendar } from './expiry-calendar.ts';
 import {
   DEFAULT_EXPIRY_SECONDS,
   DEFAULT_MAX_CENTS,
@@ -12,11 +11,12 @@ import {
   MAX_AMOUNT_CENTS,
   SHARE_ARENA_WORDS,
 } from './limits.ts';
-import { NO_ROOM, type PacketCreator } from './packet-creator.ts';
-import { slotOf } from './packet-id.ts';
-import type { PacketTable, PacketView } from './packet-table.ts';
+import type { MovementLog, SendOpening } from './movement-log.ts';
+import { NO_ROOM } from './packet-creator.ts';
+import type { PacketTable } from './packet-table.ts';
 import { SeededRandom } from './seeded-random.ts';
-import { isSplittable, type SplitMode } from './split.ts';
+import type { SentPackets } from './sent-packets.ts';
+import { isSplittable, SPLIT_MODES, type SplitMode } from './split.ts';
 
 /** What is asked for. */
 export interface SendSpec {
@@ -47,120 +47,130 @@ export interface SendStatus {
   state: 'creating' | 'created' | 'closed';
 }
 
+/** A send of an earlier run that was not closed. */
+export interface RestoredSend {
+  opening: SendOpening;
+  /** Packets created so far, and cents in them. */
+  created: number;
+  totalCents: number;
+  /** Of those that are over: shares grabbed, cents grabbed, cents refunded. */
+  grabbedShares: number;
+  claimedCents: number;
+  refundedCents: number;
+  /** Ids of those that are not over. */
+  open: readonly number[];
+}
+
 interface Send extends SendStatus {
-  spec: SendSpec;
+  opening: SendOpening;
   startMs: number;
   random: SeededRandom;
-  /** Ids of packets that are not accounted for yet; grabbedShares and claimedCents cover the others. */
-  open: number[];
-  /** Where the sweep of `open` goes on. */
-  sweepIndex: number;
+  /** Packets put into the log, created or not yet. */
+  logged: number;
+  /** Of these, how many were created in an earlier run. */
+  createdBefore: number;
+  /** Ids of packets that are not accounted for yet; grabbedShares, claimedCents and refundedCents cover the others. */
+  open: Set<number>;
+  /** The total of the next packet, if it has been drawn already. */
+  drawnCents?: number | undefined;
 }
-
-/** What happens to sent packets over the whole life of the server. */
-export interface SendTotals {
-  fundedCents: number;
-  refundedCents: number;
-  outstandingCents: number;
-  sent: number;
-  open: number;
-  grabbedShares: number;
-  expired: number;
-}
-
-/** Tells a user of a packet that he may grab. Must not fail: what cannot be passed on at once is kept. */
-export type TellUser = (userId: number, packetId: number) => void;
 
 /** Sends that stay on record once they are closed. */
 const KEPT_CLOSED = 10_000;
 
-/** Open packets of a send that one tick looks at, to account for those that are over. */
-const SWEEP_PACKETS = 2000;
-
 /** Packets of a send that one tick creates at the most, so that a tick stays a matter of milliseconds. */
 const TICK_PACKETS = 2000;
 
+const NO_NOTE = new Uint8Array(0);
+
 export class SendCampaigns {
   readonly #table: PacketTable;
-  readonly #creator: PacketCreator;
+  readonly #packets: SentPackets;
+  readonly #log: MovementLog;
   readonly #drawSeed: () => Uint8Array;
-  readonly #tellUser: TellUser;
   readonly #maxShares: number;
-  readonly #expiry: ExpiryCalendar;
   readonly #sends = new Map<number, Send>();
   /** Sends that are not closed. */
   readonly #active = new Set<Send>();
-  /** Which send the packet in a slot belongs to. */
-  readonly #sendOfSlot: Int32Array;
   #nextId = 1;
-  #fundedCents = 0;
-  #refundedCents = 0;
-  #sent = 0;
-  #expired = 0;
-  /** Shares of packets that are accounted for. */
-  #settledShares = 0;
 
   /** @param maxShares the most shares that a packet may have */
   constructor(
     table: PacketTable,
-    creator: PacketCreator,
+    packets: SentPackets,
+    log: MovementLog,
     drawSeed: () => Uint8Array,
-    tellUser: TellUser,
     maxShares: number,
-    nowSecond: number,
   ) {
-    this.#maxShares = maxShares;
     this.#table = table;
-    this.#creator = creator;
+    this.#packets = packets;
+    this.#log = log;
     this.#drawSeed = drawSeed;
-    this.#tellUser = tellUser;
-    this.#expiry = new ExpiryCalendar(table.slots, nowSecond);
-    this.#sendOfSlot = new Int32Array(table.slots);
+    this.#maxShares = maxShares;
   }
 
   /**
-   * Starts creating packets at the next tick.
-   * @throws {CampaignError} bad_request
+   * Logs a send, and starts creating packets once that is durable.
+   * @throws {CampaignError} bad_request, no_room
    */
-  create(spec: SendSpec, nowMs: number): SendStatus {
+  async create(spec: SendSpec, readNowMs: () => number): Promise<SendStatus> {
     checkSend(spec, this.#table.slots, this.#maxShares);
-    const send: Send = {
+    if (!this.#log.hasRoom(0)) throw new CampaignError('no_room', 'too much waits for the disk; try again later');
+    const [lowCents, highCents] = typeof spec.total === 'number' ? [spec.total, spec.total] : spec.total;
+    const opening: SendOpening = {
       id: this.#nextId++,
       count: spec.count,
       rate: spec.rate,
-      created: 0,
-      grabbedShares: 0,
-      totalCents: 0,
-      claimedCents: 0,
-      refundedCents: 0,
-      state: 'creating',
-      spec,
-      startMs: nowMs,
-      random: new SeededRandom(this.#drawSeed()),
-      open: [],
-      sweepIndex: 0,
+      shares: spec.shares,
+      mode: SPLIT_MODES.indexOf(spec.mode ?? 'lucky'),
+      users: spec.users,
+      expiresInSeconds: spec.expiresInSeconds ?? DEFAULT_EXPIRY_SECONDS,
+      lowCents,
+      highCents,
+      createdMs: Math.floor(readNowMs()),
+      seed: this.#drawSeed(),
     };
-    this.#sends.set(send.id, send);
-    this.#active.add(send);
-    this.#forgetOldest();
-    return this.status(send.id);
+    await this.#log.whenDurable(this.#log.openSend(opening));
+    this.#add(opening, readNowMs(), 0);
+    return this.status(opening.id);
+  }
+
+  /** Takes up a send of an earlier run where it stood. Its open packets have been restored. */
+  restore(restored: RestoredSend, nowMs: number): void {
+    const send = this.#add(restored.opening, nowMs, restored.created);
+    send.totalCents = restored.totalCents;
+    send.grabbedShares = restored.grabbedShares;
+    send.claimedCents = restored.claimedCents;
+    send.refundedCents = restored.refundedCents;
+    for (const packetId of restored.open) send.open.add(packetId);
+  }
+
+  /** Goes on counting where an earlier run ended. */
+  continueFrom(lastId: number): void {
+    this.#nextId = lastId + 1;
   }
 
   /**
-   * Expires what is due, creates what is due, accounts for what is over. Call it every few milliseconds.
+   * Creates what is due. Call it every few milliseconds.
    * @param mayCreate false while notices of earlier packets still wait to be passed on
    */
   tick(nowMs: number, mayCreate: boolean): void {
-    const nowSecond = Math.floor(nowMs / 1000);
-    for (const packetId of this.#expiry.takeDue(nowSecond)) this.#expire(packetId);
     for (const send of this.#active) {
-      if (mayCreate && send.state === 'creating') this.#createDue(send, nowMs);
-      this.#sweep(send, Math.min(SWEEP_PACKETS, send.open.length));
-      if (send.state === 'created' && send.open.length === 0) {
+      if (mayCreate && send.logged < send.count) this.#createDue(send, nowMs);
+      if (send.state === 'created' && send.open.size === 0) {
         send.state = 'closed';
         this.#active.delete(send);
       }
     }
+  }
+
+  /** A packet of a send is over: see PacketEvents. */
+  onOver(packetId: number, sendId: number, shares: number, claimedCents: number, refundedCents: number): void {
+    const send = this.#sends.get(sendId);
+    if (send === undefined || !send.open.delete(packetId)) return;
+    send.grabbedShares += shares;
+    send.claimedCents += claimedCents;
+    send.refundedCents += refundedCents;
   }
 
   /** Sends that are not closed. */
@@ -181,101 +191,73 @@ export class SendCampaigns {
     return { id, count, rate, created, grabbedShares, totalCents, claimedCents, refundedCents, state };
   }
 
-  /** @throws {CampaignError} not_found, also for a packet so old that its place has been used again */
-  packet(packetId: number): PacketView {
-    const view = this.#table.view(packetId);
-    if (view === undefined) throw new CampaignError('not_found', `there is no packet ${packetId}`);
-    return view;
-  }
-
-  /** Over all sends there ever were. `outstanding` is neither grabbed nor refunded. Looks at every open packet. */
-  totals(): SendTotals {
-    const totals = {
-      fundedCents: this.#fundedCents,
-      refundedCents: this.#refundedCents,
-      outstandingCents: 0,
-      sent: this.#sent,
-      open: 0,
-      grabbedShares: this.#settledShares,
-      expired: this.#expired,
+  #add(opening: SendOpening, nowMs: number, created: number): Send {
+    const { lowCents, highCents, seed } = opening;
+    const random = new SeededRandom(seed);
+    for (let i = 0; i < created && lowCents !== highCents; i++) random.drawBetween(lowCents, highCents);
+    const send: Send = {
+      id: opening.id,
+      count: opening.count,
+      rate: opening.rate,
+      created,
+      grabbedShares: 0,
+      totalCents: 0,
+      claimedCents: 0,
+      refundedCents: 0,
+      state: created === opening.count ? 'created' : 'creating',
+      opening,
+      startMs: nowMs,
+      random,
+      logged: created,
+      createdBefore: created,
+      open: new Set(),
     };
-    for (const send of this.#active) {
-      totals.outstandingCents += send.totalCents - send.claimedCents - send.refundedCents;
-      for (const packetId of send.open) {
-        totals.outstandingCents -= this.#table.sumGrabbed(packetId);
-        totals.grabbedShares += this.#table.countGrabbed(packetId);
-        if (this.#table.isOpen(packetId)) totals.open++;
-      }
-    }
-    return totals;
+    this.#sends.set(send.id, send);
+    this.#active.add(send);
+    this.#forgetOldest();
+    return send;
   }
 
   #createDue(send: Send, nowMs: number): void {
-    const due = Math.min(send.count, Math.floor(((nowMs - send.startMs) / 1000) * send.rate));
-    const most = Math.min(due - send.created, TICK_PACKETS);
+    const elapsedSeconds = (nowMs - send.startMs) / 1000;
+    const due = Math.min(send.count, send.createdBefore + Math.floor(elapsedSeconds * send.rate));
+    const most = Math.min(due - send.logged, TICK_PACKETS);
     for (let i = 0; i < most; i++) {
       if (!this.#createNext(send, Math.floor(nowMs / 1000))) return;
     }
-    if (send.created === send.count) send.state = 'created';
   }
 
-  /** Creates the send's next packet and tells its recipients. False when there is no room now. */
+  /** Creates the send's next packet. False when there is no room now. */
   #createNext(send: Send, nowSecond: number): boolean {
-    const { spec } = send;
-    const totalCents =
-      typeof spec.total === 'number' ? spec.total : send.random.drawBetween(spec.total[0], spec.total[1]);
-    const expiresAt = nowSecond + (spec.expiresInSeconds ?? DEFAULT_EXPIRY_SECONDS);
-    const invited = listRecipients(spec, send.created);
-    const packetId = this.#creator.create({
-      mode: spec.mode ?? 'lucky',
+    const { opening, random } = send;
+    const { lowCents, highCents } = opening;
+    // A number that was drawn for a packet that found no room is kept for the next try.
+    const totalCents = send.drawnCents ?? (lowCents === highCents ? lowCents : random.drawBetween(lowCents, highCents));
+    send.drawnCents = totalCents;
+    const packet = {
+      mode: SPLIT_MODES[opening.mode],
       totalCents,
-      shares: spec.shares,
+      shares: opening.shares,
       minCents: DEFAULT_MIN_CENTS,
       maxCents: DEFAULT_MAX_CENTS,
       senderId: -1,
       createdAt: nowSecond,
-      expiresAt,
-      invited,
+      expiresAt: nowSecond + opening.expiresInSeconds,
+      invited: listRecipients(opening, send.logged),
       seed: this.#drawSeed(),
+      note: NO_NOTE,
+    };
+    const origin = { sendId: send.id, index: send.logged, source: 0, reservation: 0, key: '' } as const;
+    const created = this.#packets.create(packet, origin, (packetId) => {
+      send.created++;
+      if (send.created === send.count) send.state = 'created';
+      send.totalCents += totalCents;
+      send.open.add(packetId);
     });
-    if (packetId === NO_ROOM) return false;
-    send.created++;
-    send.totalCents += totalCents;
-    send.open.push(packetId);
-    this.#sent++;
-    this.#fundedCents += totalCents;
-    this.#sendOfSlot[slotOf(packetId)] = send.id;
-    this.#expiry.add(packetId, expiresAt);
-    for (const userId of invited) this.#tellUser(userId, packetId);
+    if (created === NO_ROOM) return false;
+    send.logged++;
+    send.drawnCents = undefined;
     return true;
-  }
-
-  #expire(packetId: number): void {
-    const refundedCents = this.#table.close(packetId);
-    if (refundedCents === 0) return;
-    const send = this.#sends.get(this.#sendOfSlot[slotOf(packetId)])!;
-    send.refundedCents += refundedCents;
-    this.#refundedCents += refundedCents;
-    this.#expired++;
-  }
-
-  /** Accounts for packets that are over: nothing to grab, and everybody who took a share has it. */
-  #sweep(send: Send, packets: number): void {
-    for (let looked = 0; looked < packets && send.open.length > 0; looked++) {
-      if (send.sweepIndex >= send.open.length) send.sweepIndex = 0;
-      const packetId = send.open[send.sweepIndex];
-      if (this.#table.isOpen(packetId) || !this.#table.hasAllClaims(packetId)) {
-        send.sweepIndex++;
-        continue;
-      }
-      const shares = this.#table.countGrabbed(packetId);
-      send.grabbedShares += shares;
-      this.#settledShares += shares;
-      send.claimedCents += this.#table.sumGrabbed(packetId);
-      send.open[send.sweepIndex] = send.open.at(-1)!;
-      send.open.pop();
-      this.#creator.retire(packetId);
-    }
   }
 
   /** Keeps the record of closed sends bounded. */
@@ -321,9 +303,9 @@ function checkSend(spec: SendSpec, slots: number, maxShares: number): void {
 }
 
 /** The users that packet number `index` of a send goes to: the next `shares` ones in turn, each once. */
-function listRecipients(spec: SendSpec, index: number): number[] {
-  const [first, last] = spec.users;
+function listRecipients(opening: SendOpening, index: number): number[] {
+  const [first, last] = opening.users;
   const users = last - first + 1;
-  const recipients = Math.min(spec.shares, users);
+  const recipients = Math.min(opening.shares, users);
   return Array.from({ length: recipients }, (_, i) => first + ((index * recipients + i) % users));
 }

@@ -6,7 +6,7 @@ export const MAX_USERS_PER_WORKER = 16_000_000;
 /** Requests taken from one ring before the others get their turn. */
 export const BATCH_REQUESTS = 256;
 
-/** Frames that wait for room in a reply ring before the worker stops taking notices from main. */
+/** Frames that wait for room in a reply ring before the worker stops taking what main sends: notices above all. */
 export const MAX_DEFERRED = 10_000;
 
 /** The same for requests of clients: each login of a user with a long list may add MAX_PENDING_NOTICES frames. */
@@ -17,3 +17,27 @@ export const HOUSEKEEPING_MS = 100;
 
 /** Users whose waiting notices are looked through in one round of housekeeping. */
 export const HOUSEKEEPING_USERS = 2000;
+
+/** Request keys remembered of one user: a client repeats what was not answered within minutes, not after 256 others. */
+export const KEYS_PER_USER = 256;
+
+/** Words of the longest payload that one request can enter into the journal: a transfer with a key of 64 bytes. */
+export const MOST_PAYLOAD_WORDS = 24;
+
+/** The largest balance in cents: a tenth of what a double counts exactly. */
+export const MAX_BALANCE_CENTS = 900_000_000_000_000;
+
+/** Sends of users that main has under way: each holds a few hundred bytes while its wallet and the disk take their time. */
+export const MAX_SENDS_UNDER_WAY = 2000;
+
+/** How long a sender that was answered BUSY should wait, in milliseconds. */
+export const SEND_RETRY_AFTER_MS = 200;
+
+/** How long a wallet may take to reserve, in milliseconds: people wait for no longer with a finger on the button. */
+export const WALLET_TIMEOUT_MS = 3000;
+
+/** After how long a commit or a cancel that failed is repeated first, in milliseconds; then after twice as long each time. */
+export const WALLET_RETRY_MS = 100;
+
+/** Commands of main that wait for their answer: main's reply ring has room for twice as many. */
+export const MAX_TRANSFERS_UNDER_WAY = 4000;

@@ -43,10 +43,15 @@ export class NoticeLists {
     this.keep(row, (other) => other !== packetId);
   }
 
-  /** Takes the oldest packet off a user's list, which is not empty. */
-  removeOldest(row: number): void {
+  /** Takes the oldest packet off a user's list, which is not empty. Returns it. */
+  removeOldest(row: number): number {
     let left = this.#lengths[row];
-    this.keep(row, () => --left > 0);
+    let oldest = NONE;
+    this.keep(row, (packetId) => {
+      oldest = packetId;
+      return --left > 0;
+    });
+    return oldest;
   }
 
   /** Calls `isKept` for each packet of a user, the latest first, and takes those off for which it says false. */

@@ -1,61 +1,101 @@
-// A SET worker's way back to the acceptors: replies, replies that tell of money, and frames that nobody asked for.
+// A SET worker's way out: replies, replies that tell of money, frames that nobody asked for, and what goes on to main.
 //
-// A reply always has room: an acceptor keeps at most `maxInFlight` requests under way to a worker, and only frames that
-// are no replies are held back when more than that many slots are taken. So nothing here ever waits.
+// A reply always has room: an acceptor keeps at most `maxInFlight` requests under way to a worker, and what is no reply is
+// held back when more than that many slots are taken. So nothing here ever waits. A reply that tells of money goes through
+// the journal, behind the record of it, and leaves when that is durable. Main is one acceptor more, behind the others.
 
 import assert from 'node:assert/strict';
+import type { EntryWriter } from '../ledger/entry-writer.ts';
 import type { DoorbellRinger } from '../ring/doorbell.ts';
 import { FULL, type Producer } from '../ring/producer.ts';
+import { MOST_PAYLOAD_WORDS } from './limits.ts';
 
 /** Owned by one worker. Slots returned by the claims are filled before the next claim and leave at `flush`. */
 export class Outbox {
+  /** The journal entries of this worker. A record is begun here, and may be given a reply with `attachReply`. */
+  readonly entries: EntryWriter;
+  /** The words that the slot claimed last lies in. */
+  words: Int32Array;
   readonly #rings: readonly Producer[];
   readonly #doorbells: readonly DoorbellRinger[];
   readonly #maxInFlight: number;
 
-  /** @param rings the reply ring to each acceptor @param doorbells the acceptors' doorbells, in the same order */
-  constructor(rings: readonly Producer[], doorbells: readonly DoorbellRinger[], maxInFlight: number) {
+  /**
+   * @param rings the reply ring to each acceptor, and to main behind them
+   * @param doorbells those of the acceptors and of main, in the same order
+   */
+  constructor(
+    rings: readonly Producer[],
+    doorbells: readonly DoorbellRinger[],
+    maxInFlight: number,
+    entries: EntryWriter,
+  ) {
     this.#rings = rings;
     this.#doorbells = doorbells;
     this.#maxInFlight = maxInFlight;
+    this.entries = entries;
+    this.words = rings[0].words;
     assert(
       rings.every((ring) => ring.capacity >= 2 * maxInFlight),
       'a reply ring holds the replies in flight and as many notices',
     );
   }
 
-  /** The words that the slots of an acceptor's ring lie in. */
-  // HOT
-  wordsFor(acceptor: number): Int32Array {
-    return this.#rings[acceptor].words;
+  /** The index of main among the acceptors. */
+  get main(): number {
+    return this.#rings.length - 1;
   }
 
-  /** Claims the slot of a reply that moved no money: its place in `wordsFor(acceptor)`. */
+  /** Whether whatever one request may enter into the journal has room there. */
+  // HOT
+  canRecord(): boolean {
+    return this.entries.hasRoom(MOST_PAYLOAD_WORDS);
+  }
+
+  /** Claims the slot of a reply that tells of no money: its place in `words`. */
   // HOT
   claimReply(acceptor: number): number {
-    const slot = this.#rings[acceptor].claim();
+    const ring = this.#rings[acceptor];
+    const slot = ring.claim();
     assert(slot !== FULL, 'replies in flight are bounded, so a reply has room');
+    this.words = ring.words;
     return slot;
   }
 
+  /** Claims the place of the reply to the record that was begun last in `entries`: it leaves once that is durable. */
+  attachReply(acceptor: number, resultIfLost: number): number {
+    this.words = this.entries.words;
+    return this.entries.addReply(acceptor, resultIfLost);
+  }
+
+  /** Claims the place of a reply that tells of money moved before: it leaves once that is durable. */
+  claimMoneyReply(acceptor: number, resultIfLost: number): number {
+    this.entries.beginReply();
+    return this.attachReply(acceptor, resultIfLost);
+  }
+
   /**
-   * Claims the slot of a reply that tells of money that has moved. It leaves only when the movement is as durable as
-   * the server promises; without a journal that is at once.
+   * Claims the slot of a message that answers no request, or FULL: keep it and try again after a flush.
+   * @param bodyWords of the body that `addBody` then adds
    */
-  claimMoneyReply(acceptor: number): number {
-    return this.claimReply(acceptor);
-  }
-
-  /** Claims the slot of a frame that answers no request, or FULL: keep it and try again after a flush. */
-  claimUnasked(acceptor: number): number {
+  claimUnasked(acceptor: number, bodyWords = 0): number {
     const ring = this.#rings[acceptor];
-    return ring.countOccupied() < this.#maxInFlight ? ring.claim() : FULL;
+    if (ring.countOccupied() + ring.countBodySlots(bodyWords) >= this.#maxInFlight) return FULL;
+    this.words = ring.words;
+    return ring.claim();
   }
 
-  /** Publishes what was claimed, and wakes the acceptors that sleep. */
+  /** Adds the body to the message claimed last with `claimUnasked`. */
+  addBody(acceptor: number, body: Int32Array): void {
+    this.#rings[acceptor].claimBody(body);
+  }
+
+  /** Publishes what was claimed, and wakes those who sleep. */
   flush(): void {
     for (let i = 0; i < this.#rings.length; i++) {
       if (this.#rings[i].publish()) this.#doorbells[i].ring();
     }
+    this.entries.publish();
+    this.entries.ring();
   }
 }

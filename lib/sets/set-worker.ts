@@ -1,33 +1,25 @@
 // What the SETs of one worker do with each request: log in, shake, grab, forget a connection, tell of a packet.
 //
 // Everything about one user happens on this one thread, in the order of its requests, so nothing here is locked. Every
-// request gets exactly one reply; a win stands in the user's balance whether or not the reply is ever read.
+// request gets exactly one reply; a win stands in the user's balance whether or not the reply is ever read. What moves
+// money enters its record into the journal before anybody can act upon it, and the reply leaves behind that record.
 
+import { GRAB, NOTICE_DROPPED, RecordType, WIN } from '../ledger/record-layout.ts';
 import type { DropTable, MayWin } from '../packets/drop-table.ts';
 import { MAX_OPEN_DROPS, MAX_PENDING_NOTICES } from '../packets/limits.ts';
 import { GrabOutcome, type PacketTable } from '../packets/packet-table.ts';
 import { GrabStatus, LoginResult, ShakeResult } from '../protocol/opcodes.ts';
 import {
   REPLY_AMOUNT,
-  REPLY_CONNECTION,
   REPLY_COUNT,
-  REPLY_GENERATION,
-  REPLY_KIND,
   REPLY_PACKET,
-  REPLY_RECEIVED,
   REPLY_RESULT,
   REPLY_RICH,
-  REPLY_STAMP_HIGH,
-  REPLY_STAMP_LOW,
-  REPLY_USER,
   REQUEST_CONNECTION,
   REQUEST_GENERATION,
   REQUEST_KIND,
   REQUEST_PACKET,
-  REQUEST_RECEIVED,
   REQUEST_RICH,
-  REQUEST_STAMP_HIGH,
-  REQUEST_STAMP_LOW,
   REQUEST_USER,
   ReplyKind,
   RequestKind,
@@ -36,8 +28,11 @@ import type { CounterWriter } from '../ring/counters.ts';
 import { HOUSEKEEPING_USERS, MAX_USERS_PER_WORKER } from './limits.ts';
 import { NoticeLists } from './notice-lists.ts';
 import type { Outbox } from './outbox.ts';
+import { fillReplyHead } from './reply-head.ts';
+import type { RestoredUsers } from './restored-users.ts';
 import { UnaskedFrames } from './unasked-frames.ts';
 import { NO_ROW, NO_SESSION, UserTable } from './user-table.ts';
+import { Wallets } from './wallets.ts';
 import { WorkerCount, WorkerSum } from './worker-counters.ts';
 
 /** The counter of each grab outcome. */
@@ -69,26 +64,31 @@ export class SetWorker {
   readonly #users: UserTable;
   readonly #notices = new NoticeLists(MAX_PENDING_NOTICES);
   readonly #unasked: UnaskedFrames;
+  readonly #wallets: Wallets;
+  readonly #worker: number;
   /** Wins by user in the drop of each slot; made anew when the slot gets another drop. */
   readonly #wins: { dropId: number; byUser: Map<number, number> }[];
   #housekeepingRow = 0;
   /** The drop slot that is being looked at, for #mayWin. */
   #dropSlot = 0;
 
-  /** @param maxUsers only tests give one */
+  /** @param worker its index among the workers @param maxUsers only tests give one */
   constructor(
+    worker: number,
     drops: DropTable,
     packets: PacketTable,
     outbox: Outbox,
     counters: CounterWriter,
     maxUsers = MAX_USERS_PER_WORKER,
   ) {
+    this.#worker = worker;
     this.#drops = drops;
     this.#packets = packets;
     this.#outbox = outbox;
     this.#counters = counters;
     this.#users = new UserTable(maxUsers);
     this.#unasked = new UnaskedFrames(this.#users, packets, outbox);
+    this.#wallets = new Wallets(worker, this.#users, outbox, counters);
     this.#wins = Array.from({ length: MAX_OPEN_DROPS }, () => ({ dropId: 0, byUser: new Map() }));
   }
 
@@ -97,9 +97,31 @@ export class SetWorker {
     return this.#unasked.waitingCount;
   }
 
-  /** Handles the request in a slot. @param acceptor which acceptor sent it; unused for what main sends */
+  /** Takes up what its users had at the end of an earlier run. Before the first request. */
+  restore(restored: RestoredUsers): void {
+    const { userIds, balances, notices, wins, keys } = restored;
+    for (let i = 0; i < userIds.length; i++) {
+      const row = this.#ensureRow(userIds[i]);
+      if (row !== NO_ROW) this.#users.balances[row] = balances[i];
+    }
+    for (let i = 0; i < notices.length; i += 2) {
+      const row = this.#ensureRow(notices[i]);
+      if (row !== NO_ROW) this.#enlist(row, notices[i + 1]);
+    }
+    for (const { slot, dropId, userId, count } of wins) {
+      this.#dropSlot = slot;
+      this.#winsOf(dropId).byUser.set(userId, count);
+    }
+    this.#wallets.restoreKeys(keys);
+  }
+
+  /**
+   * Handles the request in a slot. Before it, make sure that `Outbox.canRecord()`.
+   * @param acceptor which acceptor sent it, or main's index
+   * @param body the words behind its head; empty if it has none
+   */
   // HOT
-  handle(acceptor: number, words: Int32Array, slot: number): void {
+  handle(acceptor: number, words: Int32Array, slot: number, body: Int32Array): void {
     switch (words[slot + REQUEST_KIND]) {
       case RequestKind.SHAKE:
         this.#shake(acceptor, words, slot);
@@ -116,6 +138,13 @@ export class SetWorker {
       case RequestKind.NOTIFY:
         this.#notify(words[slot + REQUEST_USER], words[slot + REQUEST_PACKET]);
         break;
+      case RequestKind.SEND:
+      case RequestKind.RECORDS:
+      case RequestKind.WALLET:
+        this.#askWallets(acceptor, words, slot, body);
+        break;
+      default:
+        this.#wallets.handleCommand(acceptor, words, slot, body);
     }
   }
 
@@ -138,13 +167,11 @@ export class SetWorker {
     const connection = words[slot + REQUEST_CONNECTION];
     const generation = words[slot + REQUEST_GENERATION];
     const users = this.#users;
-    const before = users.size;
-    const row = users.ensureRow(userId);
+    const row = this.#ensureRow(userId);
     if (row === NO_ROW) {
       this.#replyToLogin(acceptor, words, slot, LoginResult.FULL, 0);
       return;
     }
-    if (users.size !== before) this.#counters.add(WorkerCount.users, 1);
     if (users.acceptors[row] === NO_SESSION) {
       this.#countSession(userId, 1);
     } else if (!users.isSessionOf(row, acceptor, connection, generation)) {
@@ -163,8 +190,9 @@ export class SetWorker {
   }
 
   #replyToLogin(acceptor: number, words: Int32Array, slot: number, result: LoginResult, notices: number): void {
-    const place = this.#reply(acceptor, words, slot, ReplyKind.LOGIN, result, 0, 0);
-    const out = this.#outbox.wordsFor(acceptor);
+    const place = this.#outbox.claimReply(acceptor);
+    this.#fillReply(place, words, slot, ReplyKind.LOGIN, result, 0, 0);
+    const out = this.#outbox.words;
     out[place + REPLY_COUNT] = notices;
     out[place + REPLY_RICH] = words[slot + REQUEST_RICH];
   }
@@ -182,7 +210,7 @@ export class SetWorker {
     const userId = words[slot + REQUEST_USER];
     const row = this.#users.rowOf(userId);
     if (row === NO_ROW || !this.#isSession(row, acceptor, words, slot)) {
-      this.#reply(acceptor, words, slot, ReplyKind.NOT_LOGGED_IN, 0, 0, 0);
+      this.#replyNotLoggedIn(acceptor, words, slot);
       return;
     }
     const set = userId % this.#drops.sets;
@@ -191,7 +219,8 @@ export class SetWorker {
       return;
     }
     this.#counters.add(WorkerCount.shakesNone, 1);
-    this.#reply(acceptor, words, slot, ReplyKind.SHAKE, ShakeResult.NONE, 0, 0);
+    const place = this.#outbox.claimReply(acceptor);
+    this.#fillReply(place, words, slot, ReplyKind.SHAKE, ShakeResult.NONE, 0, 0);
   }
 
   /** Takes a packet of some open drop for a user. The drop table then says which; #dropSlot is its slot. */
@@ -211,8 +240,18 @@ export class SetWorker {
     this.#users.balances[row] += takenAmountCents;
     this.#counters.add(WorkerCount.shakesWon, 1);
     this.#counters.addToSum(WorkerSum.shakeCents, takenAmountCents);
+    const { entries } = this.#outbox;
+    entries.begin(RecordType.WIN, WIN.WORDS);
+    entries.set(WIN.DROP, this.#drops.takenDropId);
+    entries.set(WIN.NUMBER, this.#drops.takenNumber);
+    entries.set(WIN.PACKET, takenPacketId);
+    entries.set(WIN.USER, userId);
+    entries.set(WIN.AMOUNT, takenAmountCents);
+    const place = this.#outbox.attachReply(acceptor, ShakeResult.OVERLOAD);
+    this.#fillReply(place, words, slot, ReplyKind.SHAKE, ShakeResult.WON, takenPacketId, takenAmountCents);
+    // The record first: once everything is settled, main may log the end of the drop.
+    entries.publish();
     this.#drops.settle(this.#dropSlot);
-    this.#reply(acceptor, words, slot, ReplyKind.SHAKE, ShakeResult.WON, takenPacketId, takenAmountCents);
   }
 
   readonly #mayWin: MayWin = (dropId, winsPerUser, userId) =>
@@ -233,70 +272,111 @@ export class SetWorker {
     const packetId = words[slot + REQUEST_PACKET];
     const row = this.#users.rowOf(userId);
     if (row === NO_ROW || !this.#isSession(row, acceptor, words, slot)) {
-      this.#reply(acceptor, words, slot, ReplyKind.NOT_LOGGED_IN, 0, packetId, 0);
+      this.#replyNotLoggedIn(acceptor, words, slot);
       return;
     }
     const outcome = this.#packets.grab(packetId, userId);
     this.#counters.add(GRAB_COUNTS[outcome], 1);
-    const hasShare = outcome === GrabOutcome.WON || outcome === GrabOutcome.REPEAT;
-    const amountCents = hasShare ? this.#packets.grabbedCents : 0;
-    if (outcome === GrabOutcome.WON) {
-      this.#users.balances[row] += amountCents;
-      this.#counters.addToSum(WorkerSum.grabCents, amountCents);
-    }
     this.#notices.remove(row, packetId);
-    this.#reply(acceptor, words, slot, ReplyKind.GRAB, GRAB_STATUSES[outcome], packetId, amountCents);
+    const status = GRAB_STATUSES[outcome];
+    if (outcome === GrabOutcome.WON) {
+      this.#credit(acceptor, words, slot, row, packetId);
+    } else if (outcome === GrabOutcome.REPEAT) {
+      const place = this.#outbox.claimMoneyReply(acceptor, GrabStatus.BUSY);
+      this.#fillReply(place, words, slot, ReplyKind.GRAB, status, packetId, this.#packets.grabbedCents);
+    } else {
+      const place = this.#outbox.claimReply(acceptor);
+      this.#fillReply(place, words, slot, ReplyKind.GRAB, status, packetId, 0);
+    }
+  }
+
+  /** Credits the share just grabbed. */
+  #credit(acceptor: number, words: Int32Array, slot: number, row: number, packetId: number): void {
+    const { grabbedCents, grabbedShare } = this.#packets;
+    const userId = this.#users.userIds[row];
+    this.#users.balances[row] += grabbedCents;
+    this.#counters.addToSum(WorkerSum.grabCents, grabbedCents);
+    const { entries } = this.#outbox;
+    entries.begin(RecordType.GRAB, GRAB.WORDS);
+    entries.set(GRAB.PACKET, packetId);
+    entries.set(GRAB.SHARE, grabbedShare);
+    entries.set(GRAB.USER, userId);
+    entries.set(GRAB.AMOUNT, grabbedCents);
+    const place = this.#outbox.attachReply(acceptor, GrabStatus.BUSY);
+    this.#fillReply(place, words, slot, ReplyKind.GRAB, GrabStatus.WON, packetId, grabbedCents);
+    // The record first: once all claims are there, main may log the end of the packet.
+    entries.publish();
+    this.#packets.leaveClaim(userId);
   }
 
   /** A user is invited to a packet: he is told now if he is here, and in any case at his next login. */
   #notify(userId: number, packetId: number): void {
-    const before = this.#users.size;
-    const row = this.#users.ensureRow(userId);
-    if (this.#users.size !== before) this.#counters.add(WorkerCount.users, 1);
+    const row = this.#ensureRow(userId);
     if (row === NO_ROW || !this.#packets.isOpen(packetId)) {
       this.#counters.add(WorkerCount.noticesDropped, 1);
       return;
     }
-    if (!this.#notices.add(row, packetId)) {
-      this.#pruneNotices(row);
-      if (this.#notices.count(row) === MAX_PENDING_NOTICES) {
-        this.#notices.removeOldest(row);
-        this.#counters.add(WorkerCount.noticesDropped, 1);
-      }
-      this.#notices.add(row, packetId);
-    }
+    // Somebody who heard of it elsewhere may have been quicker than the notice.
+    if (this.#packets.hasGrabbed(packetId, userId)) return;
+    this.#enlist(row, packetId);
     if (this.#users.acceptors[row] !== NO_SESSION) this.#unasked.tell(row, ReplyKind.NOTICE, packetId);
   }
 
-  #pruneNotices(row: number): void {
-    const userId = this.#users.userIds[row];
-    this.#notices.keep(row, (id) => this.#packets.isOpen(id) && !this.#packets.hasGrabbed(id, userId));
+  /** Puts a packet on a user's list; the oldest goes if the list is full, which is recorded: it is not told again. */
+  #enlist(row: number, packetId: number): void {
+    if (this.#notices.add(row, packetId)) return;
+    this.#pruneNotices(row);
+    if (this.#notices.count(row) === MAX_PENDING_NOTICES) {
+      const { entries } = this.#outbox;
+      entries.begin(RecordType.NOTICE_DROPPED, NOTICE_DROPPED.WORDS);
+      entries.set(NOTICE_DROPPED.USER, this.#users.userIds[row]);
+      entries.set(NOTICE_DROPPED.PACKET, this.#notices.removeOldest(row));
+      entries.publish();
+      this.#counters.add(WorkerCount.noticesDropped, 1);
+    }
+    this.#notices.add(row, packetId);
   }
 
-  /** Fills the slot of a reply to the request in `slot`. Returns the reply's place in its ring. */
+  /** What concerns the user's own money, for a session that stands. */
+  #askWallets(acceptor: number, words: Int32Array, slot: number, body: Int32Array): void {
+    const row = this.#users.rowOf(words[slot + REQUEST_USER]);
+    if (row === NO_ROW || !this.#isSession(row, acceptor, words, slot)) this.#replyNotLoggedIn(acceptor, words, slot);
+    else this.#wallets.handleRequest(acceptor, words, slot, row, body);
+  }
+
+  #ensureRow(userId: number): number {
+    const before = this.#users.size;
+    const row = this.#users.ensureRow(userId);
+    if (this.#users.size !== before) this.#counters.add(WorkerCount.users, 1);
+    return row;
+  }
+
+  /** Takes packets that are over off a user's list. What he grabs comes off at once, so nothing on it is his already. */
+  #pruneNotices(row: number): void {
+    this.#notices.keep(row, (packetId) => this.#packets.isOpen(packetId));
+  }
+
+  #replyNotLoggedIn(acceptor: number, words: Int32Array, slot: number): void {
+    const place = this.#outbox.claimReply(acceptor);
+    this.#fillReply(place, words, slot, ReplyKind.NOT_LOGGED_IN, 0, words[slot + REQUEST_PACKET], 0);
+  }
+
+  /** Fills the place of a reply, claimed just now, to the request in `slot`. */
   // HOT
-  #reply(
-    acceptor: number,
+  #fillReply(
+    place: number,
     words: Int32Array,
     slot: number,
     kind: ReplyKind,
     result: number,
     packetId: number,
     amountCents: number,
-  ): number {
-    const place = amountCents === 0 ? this.#outbox.claimReply(acceptor) : this.#outbox.claimMoneyReply(acceptor);
-    const out = this.#outbox.wordsFor(acceptor);
-    out[place + REPLY_KIND] = kind;
-    out[place + REPLY_CONNECTION] = words[slot + REQUEST_CONNECTION];
-    out[place + REPLY_GENERATION] = words[slot + REQUEST_GENERATION];
-    out[place + REPLY_USER] = words[slot + REQUEST_USER];
+  ): void {
+    const out = this.#outbox.words;
+    fillReplyHead(out, place, words, slot, kind, this.#worker);
     out[place + REPLY_RESULT] = result;
     out[place + REPLY_PACKET] = packetId;
     out[place + REPLY_AMOUNT] = amountCents;
-    out[place + REPLY_STAMP_HIGH] = words[slot + REQUEST_STAMP_HIGH];
-    out[place + REPLY_STAMP_LOW] = words[slot + REQUEST_STAMP_LOW];
-    out[place + REPLY_RECEIVED] = words[slot + REQUEST_RECEIVED];
-    return place;
   }
 
   #isSession(row: number, acceptor: number, words: Int32Array, slot: number): boolean {

@@ -11,6 +11,7 @@ import { SPLIT_NAMES } from '../protocol/extended.ts';
 import {
   COMMITMENT_WORDS,
   REPLY_AMOUNT,
+  REPLY_BODY,
   REPLY_COMMITMENT,
   REPLY_CONNECTION,
   REPLY_COUNT,
@@ -19,6 +20,7 @@ import {
   REPLY_KIND,
   REPLY_MODE,
   REPLY_PACKET,
+  REPLY_RESULT,
   REPLY_SENDER,
   REPLY_USER,
   REPLY_USERS,
@@ -31,6 +33,8 @@ import type { UserTable } from './user-table.ts';
 assert.deepEqual(SPLIT_MODES, SPLIT_NAMES, 'a split has one number in the table and on the wire');
 
 type UnaskedKind = typeof ReplyKind.NOTICE | typeof ReplyKind.REPLACED;
+
+const NO_NOTE = new Int32Array(0);
 
 /** A frame for the session on one connection. */
 interface Unasked {
@@ -93,17 +97,20 @@ export class UnaskedFrames {
     if (isNotice && !this.#users.isSessionOf(row, acceptor, connection, generation)) return true;
     const facts = isNotice ? this.#packets.facts(packetId) : undefined;
     if (isNotice && facts === undefined) return true;
-    const place = this.#outbox.claimUnasked(acceptor);
+    const note = facts?.note ?? NO_NOTE;
+    const place = this.#outbox.claimUnasked(acceptor, note.length);
     if (place === FULL) return false;
-    const words = this.#outbox.wordsFor(acceptor);
+    const { words } = this.#outbox;
     words[place + REPLY_KIND] = kind;
     words[place + REPLY_CONNECTION] = connection;
     words[place + REPLY_GENERATION] = generation;
     words[place + REPLY_USER] = this.#users.userIds[row];
+    words[place + REPLY_BODY] = note.length;
     if (facts !== undefined) {
       writeNoticeWords(words, place, packetId, facts);
       if (this.#users.rich[row] === 1) writeCommitmentWords(words, place, facts);
     }
+    this.#outbox.addBody(acceptor, note);
     return true;
   }
 }
@@ -112,6 +119,7 @@ export class UnaskedFrames {
 function writeNoticeWords(words: Int32Array, place: number, packetId: number, facts: PacketFacts): void {
   words[place + REPLY_PACKET] = packetId;
   words[place + REPLY_AMOUNT] = facts.totalCents;
+  words[place + REPLY_RESULT] = facts.noteBytes;
   words[place + REPLY_COUNT] = facts.shares;
   for (let i = 0; i < 3; i++) words[place + REPLY_USERS + i] = facts.firstInvited[i];
   words[place + REPLY_SENDER] = facts.senderId;

@@ -21,6 +21,8 @@ export class UserTable {
   rich = new Uint8Array(FIRST_ROWS);
   /** Cents, a whole number up to 2^53. */
   balances = new Float64Array(FIRST_ROWS);
+  /** Cents of the balance that are held for sends under way. */
+  held = new Float64Array(FIRST_ROWS);
   readonly #rows = new Map<number, number>();
   readonly #maxRows: number;
 
@@ -61,6 +63,7 @@ export class UserTable {
     this.generations = copyInto(new Int32Array(rows), this.generations);
     this.rich = copyInto(new Uint8Array(rows), this.rich);
     this.balances = copyInto(new Float64Array(rows), this.balances);
+    this.held = copyInto(new Float64Array(rows), this.held);
   }
 }
 

@@ -14,7 +14,7 @@ const COUNTS = [
   'noticesDropped',
 ] as const;
 
-const SUMS = ['shakeCents', 'grabCents'] as const;
+const SUMS = ['shakeCents', 'grabCents', 'topUpCents', 'withdrawnCents'] as const;
 
 export const WORKER_COUNTERS = { counts: COUNTS, sums: SUMS };
 

@@ -5,8 +5,10 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { workerData } from 'node:worker_threads';
+import { EntryWriter } from '../ledger/entry-writer.ts';
 import { type DropMemory, DropTable } from '../packets/drop-table.ts';
 import { type PacketMemory, PacketTable } from '../packets/packet-table.ts';
+import { REQUEST_BODY } from '../protocol/slot-layout.ts';
 import { Consumer } from '../ring/consumer.ts';
 import { CounterWriter } from '../ring/counters.ts';
 import { DoorbellListener, DoorbellRinger } from '../ring/doorbell.ts';
@@ -15,11 +17,14 @@ import type { RingMemory } from '../ring/ring.ts';
 import { WAIT_STRATEGIES, type WaitStrategyName } from '../ring/wait-strategy.ts';
 import { BATCH_REQUESTS, HOUSEKEEPING_MS, MAX_DEFERRED, MAX_DEFERRED_BEFORE_REQUESTS } from './limits.ts';
 import { Outbox } from './outbox.ts';
+import type { RestoredUsers } from './restored-users.ts';
 import { SetWorker } from './set-worker.ts';
 import { WORKER_COUNTERS } from './worker-counters.ts';
 
 /** What main hands to a SET worker. */
 export interface WorkerThreadData {
+  /** Its index among the workers. */
+  worker: number;
   /** One word, 0 while the server runs; main sets it to 1 and rings the doorbell. */
   stop: SharedArrayBuffer;
   doorbell: SharedArrayBuffer;
@@ -27,13 +32,18 @@ export interface WorkerThreadData {
   counters: SharedArrayBuffer;
   drops: DropMemory;
   packets: PacketMemory;
-  /** What main sends: notices. */
-  commands: RingMemory;
+  /** Its entries for the journal, and the doorbell of the journal thread. */
+  entries: RingMemory;
+  journalDoorbell: SharedArrayBuffer;
+  /** What its users had at the end of an earlier run. */
+  restored: RestoredUsers;
   /** Requests an acceptor may have under way to this worker. */
   maxInFlight: number;
-  /** For each acceptor, in order: the rings between it and this worker, and how to wake it. */
+  /** For each acceptor, in order, and for main behind them: the rings between it and this worker, and how to wake it. */
   acceptors: { requests: RingMemory; replies: RingMemory; doorbell: SharedArrayBuffer; port: MessagePort }[];
 }
+
+const NO_BODY = new Int32Array(0);
 
 function run(data: WorkerThreadData): void {
   const stop = new Int32Array(data.stop);
@@ -43,31 +53,41 @@ function run(data: WorkerThreadData): void {
     data.acceptors.map(({ replies }) => new Producer(replies)),
     data.acceptors.map(({ doorbell, port }) => new DoorbellRinger(doorbell, () => port.postMessage(null))),
     data.maxInFlight,
+    new EntryWriter(new Producer(data.entries), new DoorbellRinger(data.journalDoorbell)),
   );
   const counters = new CounterWriter(data.counters, WORKER_COUNTERS);
-  const worker = new SetWorker(new DropTable(data.drops), new PacketTable(data.packets), outbox, counters);
+  const drops = new DropTable(data.drops);
+  const worker = new SetWorker(data.worker, drops, new PacketTable(data.packets), outbox, counters);
+  worker.restore(data.restored);
   const requests = data.acceptors.map((acceptor) => new Consumer(acceptor.requests));
-  const commands = new Consumer(data.commands);
+  const main = outbox.main;
 
-  const mayTakeCommands = () => worker.deferredCount < MAX_DEFERRED;
-  const mayTakeRequests = () => worker.deferredCount < MAX_DEFERRED_BEFORE_REQUESTS;
+  // What main sends may grow the frames that wait much faster than what clients ask for.
+  const mayTake = (ring: number) =>
+    worker.deferredCount < (ring === main ? MAX_DEFERRED : MAX_DEFERRED_BEFORE_REQUESTS) && outbox.canRecord();
   const hasWork = () => {
-    if (mayTakeRequests()) for (const ring of requests) if (ring.available() > 0) return true;
-    return (mayTakeCommands() && commands.available() > 0) || Atomics.load(stop, 0) === 1;
+    for (let i = 0; i < requests.length; i++) if (mayTake(i) && requests[i].available() > 0) return true;
+    return Atomics.load(stop, 0) === 1;
   };
   const takeBatch = (ring: Consumer, acceptor: number): number => {
     const count = Math.min(ring.available(), BATCH_REQUESTS);
-    for (let i = 0; i < count; i++) worker.handle(acceptor, ring.words, ring.slotAt(i));
-    if (count > 0) ring.release(count);
-    return count;
+    let taken = 0;
+    while (taken < count && outbox.canRecord()) {
+      const slot = ring.slotAt(taken);
+      const bodyWords = ring.words[slot + REQUEST_BODY];
+      const body = bodyWords === 0 ? NO_BODY : ring.copyBody(taken, bodyWords);
+      worker.handle(acceptor, ring.words, slot, body);
+      taken += 1 + ring.countBodySlots(bodyWords);
+    }
+    if (taken > 0) ring.release(taken);
+    return taken;
   };
 
   let houseKeptAt = 0;
   for (;;) {
     worker.sendDeferred();
     let taken = 0;
-    for (let i = 0; i < requests.length && mayTakeRequests(); i++) taken += takeBatch(requests[i], i);
-    if (mayTakeCommands()) taken += takeBatch(commands, -1);
+    for (let i = 0; i < requests.length; i++) if (mayTake(i)) taken += takeBatch(requests[i], i);
     outbox.flush();
     const now = performance.now();
     if (now - houseKeptAt > HOUSEKEEPING_MS) {
@@ -76,7 +96,8 @@ function run(data: WorkerThreadData): void {
     }
     if (taken > 0) continue;
     if (Atomics.load(stop, 0) === 1) return;
-    waitForWork(doorbell, hasWork, worker.deferredCount > 0 ? 1 : HOUSEKEEPING_MS);
+    const waitsForRoom = worker.deferredCount > 0 || !outbox.canRecord();
+    waitForWork(doorbell, hasWork, waitsForRoom ? 1 : HOUSEKEEPING_MS);
   }
 }
 

@@ -78,8 +78,8 @@ t.test('against one server', async (t) => {
     t.strictSame(await client.grab(12_345), { packetId: 12_345, amountCents: 0 });
     const { body: view } = await call(server, 'GET', `/packets/${packetId}`);
     t.strictSame(view.grabs, [
-      { userId, amountCents: first.amountCents },
-      { userId: userId + 1, amountCents: second.amountCents },
+      { userId, amountCents: first.amountCents, share: 0 },
+      { userId: userId + 1, amountCents: second.amountCents, share: 1 },
     ]);
   });
 
@@ -184,7 +184,7 @@ t.test('a client comes back to a server that was restarted, and is told of packe
   const back = once(client, 'reconnect');
   const second = await startServer(
     { port: first.port, controlPort: 0, data: t.testdirName, packetSlots: 1024 },
-    (error) => t.fail(`an error for the log: ${error.stack}`),
+    { onError: (error) => t.fail(`an error for the log: ${error.stack}`) },
   );
   t.teardown(() => second.stop());
   await within(back, 'the client to come back');

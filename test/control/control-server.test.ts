@@ -3,6 +3,7 @@
 import t from 'tap';
 import { buildControlServer, type ControlTarget } from '../../lib/control/control-server.ts';
 import { CampaignError } from '../../lib/packets/campaign-error.ts';
+import { TransferError } from '../../lib/sets/transfers.ts';
 
 /** A target that writes down every call, and answers with what was asked; `fail` makes the next call throw. */
 function open() {
@@ -18,11 +19,16 @@ function open() {
     isServing: () => state.isServing,
     status: async () => answer('status'),
     createDrop: async (body) => answer('createDrop', body),
-    drop: (id) => answer('drop', id),
-    closeDrop: (id) => answer('closeDrop', id),
-    createSend: (body) => answer('createSend', body),
-    send: (id) => answer('send', id),
-    packet: (id) => answer('packet', id),
+    drop: async (id) => answer('drop', id),
+    closeDrop: async (id) => answer('closeDrop', id),
+    createSend: async (body) => answer('createSend', body),
+    send: async (id) => answer('send', id),
+    packet: async (id) => answer('packet', id),
+    packetRecords: async (id) => answer('packetRecords', id),
+    user: async (id, query) => answer('user', id, query),
+    topUp: async (id, body) => answer('topUp', id, body),
+    withdraw: async (id, body) => answer('withdraw', id, body),
+    ledger: async () => answer('ledger'),
   };
   const app = buildControlServer(target, (error) => logged.push(error));
   const ask = async (method: 'GET' | 'POST', url: string, payload?: object | string, type = 'application/json') => {
@@ -34,6 +40,7 @@ function open() {
 }
 
 const drop = { count: 10, rate: 5, budget: 1000 };
+const transfer = { cents: 100, key: 'order 1' };
 const send = { count: 2, rate: 0.5, shares: 3, total: 300, users: [1, 3] };
 
 t.test('each route asks for one thing, and answers with it', async (t) => {
@@ -50,6 +57,12 @@ t.test('each route asks for one thing, and answers with it', async (t) => {
     ['POST', '/sends', ranged, 201, ['createSend', ranged]],
     ['GET', '/sends/0', undefined, 200, ['send', 0]],
     ['GET', '/packets/4294967295', undefined, 200, ['packet', 4_294_967_295]],
+    ['GET', '/packets/5/records', undefined, 200, ['packetRecords', 5]],
+    ['GET', '/users/2147483647', undefined, 200, ['user', 2_147_483_647, {}]],
+    ['GET', '/users/0?limit=100&before=9', undefined, 200, ['user', 0, { limit: 100, before: 9 }]],
+    ['POST', '/users/3/topup', transfer, 200, ['topUp', 3, transfer]],
+    ['POST', '/users/3/withdraw', transfer, 200, ['withdraw', 3, transfer]],
+    ['GET', '/ledger', undefined, 200, ['ledger']],
   ] as const) {
     t.strictSame(await ask(method, url, body), { status, body: { asked: call[0] } }, `${method} ${url}`);
     t.strictSame(calls.pop(), call);
@@ -81,6 +94,53 @@ t.test('what the server says no to is answered with its code and its sentence', 
     t.strictSame(await ask('GET', '/packets/1'), expected);
   }
   t.same(logged, []);
+});
+
+t.test('what the server says no to for a transfer has a status of its own', async (t) => {
+  const { ask, logged, state } = open();
+  for (const [code, status] of [
+    ['insufficient', 409],
+    ['key_reused', 409],
+    ['no_room', 409],
+    ['busy', 503],
+  ] as const) {
+    state.failure = new TransferError(code, `because of ${code}`);
+    const expected = { status, body: { code, message: `because of ${code}` } };
+    t.strictSame(await ask('POST', '/users/1/withdraw', transfer), expected);
+  }
+  t.same(logged, []);
+});
+
+t.test('users, their pages and their transfers are checked before anybody sees them', async (t) => {
+  const { ask, calls } = open();
+  const userError = 'the user id must be a whole number from 0 to 2147483647';
+  const centsError = 'cents must be a whole number from 1 to 900000000000000';
+  const keyError = 'key must be a string of 1 to 64 bytes';
+  for (const [method, url, body, message] of [
+    ['GET', '/users/2147483648', undefined, userError],
+    ['GET', '/users/x', undefined, userError],
+    ['POST', '/users/-1/topup', transfer, userError],
+    ['GET', '/users/1?limit=0', undefined, 'limit must be a whole number from 1 to 100'],
+    ['GET', '/users/1?limit=101', undefined, 'limit must be a whole number from 1 to 100'],
+    ['GET', '/users/1?before=x', undefined, 'before must be a whole number from 1 to 9007199254740991'],
+    ['GET', '/users/1?after=1', undefined, 'unknown field: after'],
+    ['POST', '/users/1/topup', { ...transfer, cents: 0 }, centsError],
+    ['POST', '/users/1/topup', { ...transfer, cents: 1.5 }, centsError],
+    ['POST', '/users/1/topup', { ...transfer, cents: '1' }, centsError],
+    ['POST', '/users/1/topup', { ...transfer, cents: 900_000_000_000_001 }, centsError],
+    ['POST', '/users/1/withdraw', { cents: 1 }, keyError],
+    ['POST', '/users/1/withdraw', { ...transfer, key: '' }, keyError],
+    ['POST', '/users/1/withdraw', { ...transfer, key: 'x'.repeat(65) }, keyError],
+    ['POST', '/users/1/withdraw', { ...transfer, key: '红'.repeat(22) }, keyError],
+    ['POST', '/users/1/withdraw', { ...transfer, more: 1 }, 'unknown field: more'],
+  ] as const) {
+    t.strictSame(
+      await ask(method, url, body),
+      { status: 400, body: { code: 'bad_request', message } },
+      `${method} ${url}`,
+    );
+  }
+  t.same(calls, []);
 });
 
 t.test(

@@ -49,7 +49,7 @@ function fieldsOf(bytes: Buffer): number[] {
 
 t.test('an unmodified client of the Go prototype logs in, shakes, is told of packets and grabs them', async (t) => {
   const options = { port: 0, controlPort: 0, data: makeDataDirectory(), packetSlots: 1024 };
-  const server = await startServer(options, (error) => t.fail(error.message));
+  const server = await startServer(options, { onError: (error) => t.fail(error.message) });
   t.teardown(() => server.stop());
   const socket = connect({ port: server.port, host: '127.0.0.1' });
   t.teardown(() => socket.destroy());

@@ -59,7 +59,7 @@ t.test('a classic session logs in, shakes, is told of a packet and grabs it', as
 
   const { grabs, requests, sessions, users, money, notices, shakes } = await server.status();
   t.match(grabs, { won: 1, wonCents: 300, repeat: 1 });
-  t.strictSame(requests, { login: 1, shake: 1, grab: 2, hello: 0, ping: 0 });
+  t.strictSame(requests, { login: 1, shake: 1, grab: 2, hello: 0, ping: 0, send: 0, wallet: 0, records: 0 });
   t.strictSame([sessions, users], [1, 3], 'users are also those who were only invited');
   t.strictSame([notices.sent, shakes.none], [1, 1]);
   t.strictSame(money, { funded: 900, claimed: 300, refunded: 0, outstanding: 600, difference: 0 });
@@ -209,16 +209,11 @@ check(
     const [packetId] = (await send(server, { shares: 1, total: 100, users: [15, 15] })).packetIds;
     const { body: packet } = await call(server, 'GET', `/packets/${packetId}`);
     const client = await RawClient.open(server.port);
-    client.send(
-      login(15, 1),
-      hello(15, 2),
-      login(15, 3),
-      hello(15, 4),
-      grab(packetId, 5),
-      login(15, 6),
-      grab(packetId, 7),
-    );
-    await settle(client);
+    client.send(login(15, 1), hello(15, 2), login(15, 3), hello(15, 4), grab(packetId, 5));
+    // What tells of money waits for the disk, and may come behind a later login.
+    await client.take(Opcode.RICH_GRAB_RESULT);
+    client.send(login(15, 6), grab(packetId, 7));
+    await client.take(Opcode.GRAB_RESULT);
     t.strictSame(
       client.frames.map(({ opcode }) => opcode),
       [
@@ -232,7 +227,6 @@ check(
         Opcode.RICH_NOTICE,
         Opcode.RICH_GRAB_RESULT,
         Opcode.LOGIN_RESULT,
-        Opcode.GRAB_RESULT,
         Opcode.GRAB_RESULT,
       ],
     );

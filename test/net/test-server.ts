@@ -7,11 +7,15 @@ import { type Server, startServer } from '../../lib/server.ts';
 import type { ServerOptions } from '../../lib/server-options.ts';
 import { PATIENCE_MS, waitFor } from './raw-client.ts';
 
-/** Starts a server that ends with the test. A thread that fails fails the test. */
-export async function serve(t: Test, options: Partial<ServerOptions> = {}): Promise<Server> {
+/** Starts a server that ends with the test. A thread that fails fails the test, and so does an error, unless it is expected. */
+export async function serve(
+  t: Test,
+  options: Partial<ServerOptions> = {},
+  onError = (error: Error): unknown => t.fail(`an error for the log: ${error.stack}`),
+): Promise<Server> {
   const server = await startServer(
     { port: 0, controlPort: 0, data: t.testdir({}), packetSlots: 1024, ...options },
-    (error) => t.fail(`an error for the log: ${error.stack}`),
+    { onError },
   );
   server.failed.then((error) => t.fail(error.message));
   t.teardown(() => server.stop());

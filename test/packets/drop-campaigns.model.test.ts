@@ -71,7 +71,7 @@ t.test('funded = claimed + refunded + outstanding at every step, whatever happen
       } else if (what === 'settle') {
         settleFirst();
       } else if (what === 'close' && specs.length > 1) {
-        const { state } = drops.close(1 + (which % (specs.length - 1)));
+        const { state } = await drops.close(1 + (which % (specs.length - 1)));
         if (state === 'closed') seen.closed++;
         if (state === 'closing') seen.waited++;
       } else if (what === 'session') {
@@ -81,7 +81,7 @@ t.test('funded = claimed + refunded + outstanding at every step, whatever happen
       if (!isBalanced()) return false;
     }
     while (unsettled.length > 0) settleFirst();
-    for (let id = 1; id < specs.length; id++) drops.close(id);
+    for (let id = 1; id < specs.length; id++) await drops.close(id);
     drops.tick(latestMs);
     return isBalanced() && drops.totals().outstandingCents === 0 && left() === 0 && !table.stock.hasAny(0);
 

@@ -2,12 +2,13 @@
 
 import t, { type Test } from 'tap';
 import { CampaignError } from '../../lib/packets/campaign-error.ts';
-import { DropCampaigns, type DropSpec, type DropSplitter } from '../../lib/packets/drop-campaigns.ts';
+import { DropCampaigns, type DropSpec, type DropSplitter, type DropStatus } from '../../lib/packets/drop-campaigns.ts';
 import { DropTable } from '../../lib/packets/drop-table.ts';
 import { DROP_ARENA_WORDS, MAX_AMOUNT_CENTS, MAX_BUDGET_CENTS, MAX_OPEN_DROPS } from '../../lib/packets/limits.ts';
 import { shakePacketIdOf } from '../../lib/packets/packet-id.ts';
 import { split } from '../../lib/packets/split.ts';
-import { openDrops, START_MS, sum, type WonPacket } from './open-drops.ts';
+import { InstantLog } from './instant-log.ts';
+import { openDrops, START_MS, splitNow, sum, type WonPacket } from './open-drops.ts';
 import { printSeed, seed, seedBytes, TestRandom } from './seed.ts';
 import { allocateSmallDrops } from './small-drops.ts';
 
@@ -45,7 +46,7 @@ t.test('a drop starts when its split is done, not when it was asked for', async 
   const splitLate = async () => {
     nowMs += 5000;
   };
-  const drops = new DropCampaigns(table, splitLate, () => seedBytes(1, 1));
+  const drops = new DropCampaigns(table, splitLate, () => seedBytes(1, 1), new InstantLog());
   await drops.create({ count: 100, rate: 10, budget: 100 }, () => nowMs);
   drops.tick(nowMs);
   t.notOk(table.stock.hasAny(0), 'no burst of what was due meanwhile');
@@ -105,7 +106,7 @@ t.test('a user wins at most as often as the drop allows', async (t) => {
   const counts = [0, 1, 2].map((userId) => wins.filter((one) => one === `1/${userId}`).length);
   t.strictSame(counts, [2, 2, 2], 'twice each from the drop with the limit');
   t.equal(wins.filter((one) => one.startsWith('2/')).length, 5, 'any number of times from the other');
-  t.match(drops.close(1), { claimed: 6, state: 'closed' });
+  t.match(await drops.close(1), { claimed: 6, state: 'closed' });
   t.end();
 });
 
@@ -161,9 +162,9 @@ t.test('closing gives back exactly what nobody has won', async (t) => {
     let wonCents = 0;
     for (let i = 0; i < wins; i++)
       wonCents += (win(i % 3, i) ?? win((i + 1) % 3, i) ?? win((i + 2) % 3, i))!.amountCents;
-    const closed = drops.close(1);
+    const closed = await drops.close(1);
     t.match(closed, { claimed: wins, claimedCents: wonCents, refundedCents: 5000 - wonCents, state: 'closed' }, name);
-    t.strictSame(drops.close(1), closed, 'closing again changes nothing');
+    t.strictSame(await drops.close(1), closed, 'closing again changes nothing');
     t.strictSame(drops.totals(), { fundedCents: 5000, refundedCents: 5000 - wonCents, outstandingCents: 0 });
     drops.tick(START_MS + 9000);
     t.strictSame([left(), table.stock.hasAny(0), win(0, 5)], [0, false, undefined], 'and nothing comes out any more');
@@ -179,9 +180,9 @@ t.test(
     drops.tick(START_MS + 10);
     t.ok(table.take(0, 0, 9, () => true));
     const { takenAmountCents } = table;
-    t.match(drops.close(1), { state: 'closing', claimed: 0, refundedCents: 0 });
+    t.match(await drops.close(1), { state: 'closing', claimed: 0, refundedCents: 0 });
     drops.tick(START_MS + 20);
-    t.match(drops.close(1), { state: 'closing', refundedCents: 0 }, 'closing again does not hurry it');
+    t.match(await drops.close(1), { state: 'closing', refundedCents: 0 }, 'closing again does not hurry it');
     t.strictSame(drops.totals(), { fundedCents: 1000, refundedCents: 0, outstandingCents: 1000 });
     t.notOk(table.stock.hasAny(0));
     table.settle(0);
@@ -198,7 +199,7 @@ t.test('a slot is used again by another drop, and the record of the first stays'
     drops.tick(START_MS + 10);
     const packet = win(0, 1)!;
     if (packet.dropId !== id || packet.packetId !== shakePacketIdOf(2 * (id - 1))) t.fail('a packet of another drop');
-    drops.close(id);
+    await drops.close(id);
   }
   t.match(drops.status(1), { state: 'closed', budget: 10, claimed: 1 });
   t.equal(drops.totals().outstandingCents, 0);
@@ -215,7 +216,7 @@ t.test('there is no room for more open drops than the limit, until one is closed
     'no_room',
   );
   t.equal(drops.totals().fundedCents, 5 * MAX_OPEN_DROPS, 'what was refused funded nothing');
-  drops.close(7);
+  await drops.close(7);
   t.equal((await drops.create(spec, () => START_MS)).id, MAX_OPEN_DROPS + 1);
   t.end();
 });
@@ -225,6 +226,7 @@ t.test('there is no room for more packets than the arena holds, until a drop is 
     new DropTable(allocateSmallDrops(1, 8)),
     async () => {},
     () => seedBytes(1, 1),
+    new InstantLog(),
   );
   const half = { count: DROP_ARENA_WORDS / 2, rate: 1, budget: DROP_ARENA_WORDS };
   await drops.create(half, () => START_MS);
@@ -234,7 +236,7 @@ t.test('there is no room for more packets than the arena holds, until a drop is 
     drops.create({ count: 1, rate: 1, budget: 1 }, () => START_MS),
     'no_room',
   );
-  drops.close(1);
+  await drops.close(1);
   await drops.create({ count: 1, rate: 1, budget: 1 }, () => START_MS);
   t.end();
 });
@@ -245,7 +247,8 @@ t.test('a split that fails leaves no trace', async (t) => {
   const splitOrFail = async () => {
     if (fails) throw new Error('the splitter is gone');
   };
-  const drops = new DropCampaigns(table, splitOrFail, () => seedBytes(1, 1));
+  const log = new InstantLog();
+  const drops = new DropCampaigns(table, splitOrFail, () => seedBytes(1, 1), log);
   const spec = { count: DROP_ARENA_WORDS, rate: 1, budget: DROP_ARENA_WORDS };
   for (let i = 0; i <= MAX_OPEN_DROPS; i++)
     await t.rejects(
@@ -253,6 +256,7 @@ t.test('a split that fails leaves no trace', async (t) => {
       /splitter is gone/,
     );
   t.strictSame(drops.totals(), { fundedCents: 0, refundedCents: 0, outstandingCents: 0 });
+  t.strictSame(log.entries, []);
   fails = false;
   t.equal((await drops.create(spec, () => START_MS)).state, 'releasing', 'slot and room are free');
   t.end();
@@ -263,10 +267,10 @@ t.test('drops that are being split hold their slots and words, and count for not
   const gates: (() => void)[] = [];
   const splitLater: DropSplitter = async (...task) => {
     await new Promise<void>((resolve) => gates.push(resolve));
-    split(...task);
+    await splitNow(...task);
   };
   const table = new DropTable(memory);
-  const drops = new DropCampaigns(table, splitLater, () => seedBytes(1, 1));
+  const drops = new DropCampaigns(table, splitLater, () => seedBytes(1, 1), new InstantLog());
   const asked = [30, 40].map((count) => drops.create({ count, rate: 1000, budget: 10 * count }, () => START_MS));
   drops.tick(START_MS + 100);
   t.equal(drops.totals().fundedCents, 0);
@@ -323,12 +327,119 @@ t.test('the record of closed drops is bounded, and forgets the oldest first', as
   await drops.create({ count: 1, rate: 1, budget: 3 }, () => START_MS);
   for (let id = 2; id <= count; id++) {
     await drops.create({ count: 1, rate: 1, budget: 3 }, () => START_MS);
-    drops.close(id);
+    await drops.close(id);
   }
   await rejectsNow(t, () => drops.status(2), 'not_found');
   t.equal(drops.status(1).state, 'releasing', 'one that is open is never forgotten');
   t.equal(drops.status(count - 5000).state, 'closed');
   t.strictSame(drops.totals(), { fundedCents: 3 * count, refundedCents: 3 * (count - 1), outstandingCents: 3 });
+  t.end();
+});
+
+t.test(
+  'a drop opens once its opening is durable, which says all that the split needs, and its rate counts from then',
+  async (t) => {
+    const { drops, log, left, win, table } = openDrops(1);
+    log.hold();
+    let nowMs = START_MS;
+    let status: DropStatus | undefined;
+    const created = drops
+      .create({ count: 50, rate: 100, budget: 5000, min: 20, max: 300, winsPerUser: 3 }, () => nowMs)
+      .then((opened) => {
+        status = opened;
+      });
+    await turnLoop();
+    const { drop } = log.list('openDrop')[0];
+    const { seed: seedOfSplit, ...rest } = drop;
+    const numbers = { count: 50, rate: 100, budget: 5000, minCents: 20, maxCents: 300, winsPerUser: 3, firstNumber: 0 };
+    t.strictSame(rest, { id: 1, ...numbers, createdMs: START_MS });
+    nowMs += 5000;
+    drops.tick(nowMs);
+    t.strictSame([status, left(), win(0, 9)], [undefined, 0, undefined], 'it is not there yet');
+    t.strictSame(drops.totals(), { fundedCents: 0, refundedCents: 0, outstandingCents: 0 });
+    await rejectsNow(t, () => drops.status(1), 'not_found');
+    t.equal(drops.openCount, 1, 'but it holds its place');
+    log.makeDurable();
+    await created;
+    t.match(status, { id: 1, state: 'releasing', released: 0 });
+    drops.tick(nowMs + 100);
+    t.equal(left(), 10, 'no burst of what was due while it waited');
+    t.strictSame(drops.totals(), { fundedCents: 5000, refundedCents: 0, outstandingCents: 5000 });
+    const amounts = new Int32Array(50);
+    split({ mode: 'lucky', totalCents: 5000, shares: 50, minCents: 20, maxCents: 300 }, seedOfSplit, amounts);
+    t.strictSame([...table.amounts.subarray(0, 50)], [...amounts]);
+    t.end();
+  },
+);
+
+t.test(
+  'the close of a drop is logged when every winner has been credited, and is told when it is durable',
+  async (t) => {
+    const { drops, log, table } = openDrops(1);
+    await drops.create({ count: 10, rate: 1000, budget: 1000 }, () => START_MS);
+    drops.tick(START_MS + 8);
+    let wonCents = 0;
+    for (let i = 0; i < 3; i++) {
+      t.ok(table.take(0, 0, 9, () => true));
+      wonCents += table.takenAmountCents;
+    }
+    log.hold();
+    table.settle(0);
+    table.settle(0);
+    t.equal((await drops.close(1)).state, 'closing', 'told at once: a winner is still being credited');
+    drops.tick(START_MS + 20);
+    t.strictSame(log.list('closeDrop'), [], 'the record of his win may still be on its way');
+    table.settle(0);
+    drops.tick(START_MS + 30);
+    t.strictSame(log.list('closeDrop'), [{ what: 'closeDrop', dropId: 1, won: 3, refundCents: 1000 - wonCents }]);
+    let status: DropStatus | undefined;
+    const closed = drops.close(1).then((closing) => {
+      status = closing;
+    });
+    await turnLoop();
+    t.equal(status, undefined, 'closing again waits for the entry');
+    drops.tick(START_MS + 40);
+    log.makeDurable();
+    await closed;
+    t.match(status, { state: 'closed', claimed: 3, claimedCents: wonCents, refundedCents: 1000 - wonCents });
+    t.equal(log.list('closeDrop').length, 1, 'one entry');
+    t.end();
+  },
+);
+
+t.test('a drop of which everything was won is closed in the log too, with nothing to give back', async (t) => {
+  const { drops, log, win } = openDrops(1);
+  await drops.create({ count: 4, rate: 1000, budget: 100 }, () => START_MS);
+  drops.tick(START_MS + 10);
+  while (win(0, 5));
+  drops.tick(START_MS + 20);
+  t.strictSame(log.list('closeDrop'), [{ what: 'closeDrop', dropId: 1, won: 4, refundCents: 0 }]);
+  t.end();
+});
+
+t.test('without room in the log no drop is made, and a close waits', async (t) => {
+  const { drops, log, win } = openDrops(1);
+  log.isRoomy = false;
+  const spec = { count: 4, rate: 1000, budget: 100 };
+  await rejects(
+    t,
+    drops.create(spec, () => START_MS),
+    'no_room',
+  );
+  t.strictSame([log.entries.length, drops.openCount, drops.totals().fundedCents], [0, 0, 0], 'nothing is left of it');
+  log.isRoomy = true;
+  t.equal((await drops.create(spec, () => START_MS)).id, 1);
+  drops.tick(START_MS + 10);
+  const { amountCents } = win(0, 5)!;
+  log.isRoomy = false;
+  t.equal((await drops.close(1)).state, 'closing');
+  t.equal(win(0, 6), undefined, 'nothing can be won meanwhile');
+  drops.tick(START_MS + 20);
+  t.equal(drops.status(1).state, 'closing');
+  log.isRoomy = true;
+  drops.tick(START_MS + 30);
+  t.strictSame(log.list('closeDrop'), [{ what: 'closeDrop', dropId: 1, won: 1, refundCents: 100 - amountCents }]);
+  t.equal(drops.status(1).state, 'closed');
   t.end();
 });
 
@@ -342,4 +453,9 @@ async function rejects(t: Test, promise: Promise<unknown>, code: string, name = 
 
 function rejectsNow(t: Test, run: () => unknown, code: string): Promise<void> {
   return rejects(t, Promise.resolve().then(run), code);
+}
+
+/** Lets everything that waits for a promise go on. */
+function turnLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -8,9 +8,10 @@
 import t from 'tap';
 import { DropCampaigns, type DropStatus } from '../../lib/packets/drop-campaigns.ts';
 import { DropTable } from '../../lib/packets/drop-table.ts';
-import { split } from '../../lib/packets/split.ts';
 import { limitOf } from './drop-table.stress-rules.ts';
 import type { ShakeReport, ShakeWorkerData } from './drop-table.stress-worker.ts';
+import { InstantLog } from './instant-log.ts';
+import { splitNow } from './open-drops.ts';
 import { printSeed, seed, seedBytes, TestRandom } from './seed.ts';
 import { allocateSmallDrops } from './small-drops.ts';
 import { pauseThread, StressWorkers } from './stress-workers.ts';
@@ -31,11 +32,8 @@ t.test('whatever the threads do, every packet is won at most once and every cent
   const table = new DropTable(memory);
   const random = new TestRandom(seed);
   let seeds = 0;
-  const drops = new DropCampaigns(
-    table,
-    async (request, seedOfSplit, into, at) => split(request, seedOfSplit, into, at),
-    () => seedBytes(seed, seeds++),
-  );
+  const log = new InstantLog();
+  const drops = new DropCampaigns(table, splitNow, () => seedBytes(seed, seeds++), log);
   const firstNumbers = [0];
   const opened: DropStatus[] = [];
   const open: number[] = [];
@@ -72,14 +70,14 @@ t.test('whatever the threads do, every packet is won at most once and every cent
     drops.tick(readNowMs());
     if (!isConserved()) faults.push(`the books after ${opened.length} drops: ${JSON.stringify(drops.totals())}`);
     const which = random.below(open.length);
-    if (random.below(6) === 0 && drops.close(open[which]).state === 'closing') waited++;
+    if (random.below(6) === 0 && (await drops.close(open[which])).state === 'closing') waited++;
     for (let i = open.length - 1; i >= 0; i--) {
       const { state } = drops.status(open[i]);
       if (state === 'closing' || state === 'closed') open.splice(i, 1);
     }
     if (random.below(4) === 0) pauseThread(0.1);
   }
-  for (const { id } of opened) drops.close(id);
+  for (const { id } of opened) await drops.close(id);
   const reports = await workers.stop();
   drops.tick(readNowMs());
 
@@ -89,6 +87,14 @@ t.test('whatever the threads do, every packet is won at most once and every cent
   const totals = drops.totals();
   t.equal(totals.outstandingCents, 0);
   t.equal(totals.fundedCents, wonCents + totals.refundedCents, 'funded = won + refunded');
+  t.strictSame(
+    log
+      .list('closeDrop')
+      .map(({ dropId, won, refundCents }) => [dropId, won, refundCents])
+      .sort(([a], [b]) => a - b),
+    opened.map(({ id }) => [id, drops.status(id).claimed, drops.status(id).refundedCents]),
+    'every drop was closed in the log once, with what was won and what went back',
+  );
   t.strictSame(
     Array.from({ length: SETS }, (_, set) => table.stock.hasAny(set)),
     new Array(SETS).fill(false),

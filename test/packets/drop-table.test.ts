@@ -20,16 +20,50 @@ t.test('packets are won in the order of their numbers, from whichever SET, and e
   table.release(0, 0, 2);
   const won = [0, 2, 0].map((set) => {
     t.ok(table.take(0, set, 9, always));
-    return [table.takenDropId, table.takenPacketId, table.takenAmountCents];
+    return [table.takenDropId, table.takenNumber, table.takenPacketId, table.takenAmountCents];
   });
   t.strictSame(won, [
-    [5, 2 ** 31 + 700, 111],
-    [5, 2 ** 31 + 701, 222],
-    [5, 2 ** 31 + 702, 333],
+    [5, 0, 2 ** 31 + 700, 111],
+    [5, 1, 2 ** 31 + 701, 222],
+    [5, 2, 2 ** 31 + 702, 333],
   ]);
   for (const set of [0, 1, 2]) t.notOk(table.take(0, set, 9, always), `SET ${set} has none left`);
   t.end();
 });
+
+t.test(
+  'with a list of numbers the packets won have those, one after the other, and the amounts in the same order',
+  (t) => {
+    // Places from 0 on: a list at word 0 is a list as well.
+    for (const [numbers, firstAmount] of [
+      [0, 10],
+      [10, 0],
+      [31, 40],
+    ]) {
+      const table = openTable(2, { id: 5, firstAmount, firstNumber: 700, numbers });
+      table.amounts.set([111, 222, 333], firstAmount);
+      table.amounts.set([2, 5, 6], numbers);
+      table.release(0, 1, 2);
+      table.release(0, 0, 1);
+      const won = [1, 0, 1].map((set) => {
+        t.ok(table.take(0, set, 9, always));
+        return [table.takenNumber, table.takenPacketId, table.takenAmountCents];
+      });
+      t.strictSame(won, [
+        [2, shakePacketIdOf(702), 111],
+        [5, shakePacketIdOf(705), 222],
+        [6, shakePacketIdOf(706), 333],
+      ]);
+      for (let i = 0; i < 3; i++) table.settle(0);
+      table.close(0);
+      table.open(0, { id: 6, firstAmount, firstNumber: 800, winsPerUser: 0 });
+      table.release(0, 0, 1);
+      table.take(0, 0, 9, always);
+      t.strictSame([table.takenNumber, table.takenPacketId], [0, shakePacketIdOf(800)], 'not in the next drop');
+    }
+    t.end();
+  },
+);
 
 t.test('numbers go on from 0 after 2^31 - 1', (t) => {
   const table = openTable(1, { id: 1, firstAmount: 0, firstNumber: SHAKE_NUMBERS - 1 });
@@ -172,10 +206,10 @@ t.test('the memory holds as many drops and packets as the limits say, and every 
   const memory = allocateDrops(2);
   const main = new DropTable(memory);
   const worker = new DropTable(memory);
-  t.equal(main.amounts.length, DROP_ARENA_WORDS);
-  main.amounts[DROP_ARENA_WORDS - 1] = 77;
+  t.equal(main.amounts.length, 2 * DROP_ARENA_WORDS, 'for amounts, and for the numbers of what is taken up again');
+  main.amounts[2 * DROP_ARENA_WORDS - 1] = 77;
   const slot = MAX_OPEN_DROPS - 1;
-  main.open(slot, { id: 2 ** 31 - 1, firstAmount: DROP_ARENA_WORDS - 1, firstNumber: 3, winsPerUser: 0 });
+  main.open(slot, { id: 2 ** 31 - 1, firstAmount: 2 * DROP_ARENA_WORDS - 1, firstNumber: 3, winsPerUser: 0 });
   main.release(slot, 1, 1);
   t.ok(worker.stock.hasAny(1));
   t.ok(worker.take(slot, 1, 9, always));

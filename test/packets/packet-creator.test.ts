@@ -5,94 +5,96 @@ import t from 'tap';
 import { KEPT_PACKETS } from '../../lib/packets/limits.ts';
 import { NO_ROOM, PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { generationOf, MAX_GENERATION, packetIdOf, slotOf } from '../../lib/packets/packet-id.ts';
-import { FIRST_WORD_WORD, NOBODY, PACKET_ROW_WORDS } from '../../lib/packets/packet-layout.ts';
 import { allocatePackets, GrabOutcome, PacketTable } from '../../lib/packets/packet-table.ts';
 import { checkProperty } from './check-property.ts';
 import { newPacket, PacketModel } from './packet-model.ts';
+import { createPacket, grabShare } from './packet-steps.ts';
 import { printSeed, seedBytes } from './seed.ts';
 
 printSeed(t);
 
 t.test('slots are used in the order of a queue: first all once, then those that were given back longest ago', (t) => {
   const { creator, finish } = openTable(4, 1024);
-  const ids = [0, 1, 2, 3].map(() => creator.create(newPacket()));
+  const ids = [0, 1, 2, 3].map(() => createPacket(creator, newPacket()));
   t.strictSame(ids.map(slotOf), [0, 1, 2, 3]);
   t.strictSame(ids.map(generationOf), [1, 1, 1, 1]);
   for (const i of [2, 0, 3]) finish(ids[i]);
   t.equal(creator.freeSlots, 3);
-  const next = [0, 1, 2].map(() => creator.create(newPacket()));
+  const next = [0, 1, 2].map(() => createPacket(creator, newPacket()));
   t.strictSame(next, [packetIdOf(2, 2), packetIdOf(2, 0), packetIdOf(2, 3)]);
   t.end();
 });
 
 t.test('without a free slot there is NO_ROOM, until a packet is given back', (t) => {
   const { creator, finish } = openTable(2, 1024);
-  const first = creator.create(newPacket());
-  creator.create(newPacket());
+  const first = createPacket(creator, newPacket());
+  createPacket(creator, newPacket());
   t.equal(creator.freeSlots, 0);
-  t.equal(creator.create(newPacket()), NO_ROOM);
+  t.equal(createPacket(creator, newPacket()), NO_ROOM);
   finish(first);
-  t.equal(creator.create(newPacket()), packetIdOf(2, 0));
+  t.equal(createPacket(creator, newPacket()), packetIdOf(2, 0));
   t.end();
 });
 
 t.test('without words for the block there is NO_ROOM; a smaller packet still fits', (t) => {
   const { creator } = openTable(8, 40);
-  t.not(creator.create(newPacket({ shares: 16 })), NO_ROOM, '32 of 40 words');
-  t.equal(creator.create(newPacket({ shares: 5 })), NO_ROOM, '16 words are not left');
-  t.not(creator.create(newPacket({ shares: 4 })), NO_ROOM, '8 words are');
+  t.not(createPacket(creator, newPacket({ shares: 16 })), NO_ROOM, '32 of 40 words');
+  t.equal(createPacket(creator, newPacket({ shares: 5 })), NO_ROOM, '16 words are not left');
+  t.not(createPacket(creator, newPacket({ shares: 4 })), NO_ROOM, '8 words are');
   t.equal(creator.freeSlots, 6, 'nothing was lost by the refusal');
   t.end();
 });
 
 t.test('blocks of packets that are over are taken back when the arena is full, the oldest first', (t) => {
   const { creator, table, finish } = openTable(8, 24);
-  const ids = [0, 1, 2].map(() => creator.create(newPacket({ shares: 4 })));
+  const ids = [0, 1, 2].map(() => createPacket(creator, newPacket({ shares: 4 })));
   for (const id of ids) finish(id);
   t.ok(
     ids.every((id) => table.view(id)),
     'all can be read while nobody needs their room',
   );
   for (let gone = 1; gone <= 3; gone++) {
-    t.not(creator.create(newPacket({ shares: 2 })), NO_ROOM);
+    t.not(createPacket(creator, newPacket({ shares: 2 })), NO_ROOM);
     t.strictSame(
       ids.map((id) => table.view(id) === undefined),
       [true, gone > 1, gone > 2],
     );
   }
-  t.equal(creator.create(newPacket({ shares: 2 })), NO_ROOM, 'then there is nothing left to take back');
+  t.equal(createPacket(creator, newPacket({ shares: 2 })), NO_ROOM, 'then there is nothing left to take back');
   t.end();
 });
 
 t.test('the room of packets that are over is never lost, whatever their shares and invited', (t) => {
-  for (const [shares, invited] of [
-    [8, 0],
-    [5, 6],
-    [1, 30],
-    [30, 5],
+  for (const [shares, invited, noteBytes] of [
+    [8, 0, 0],
+    [5, 6, 0],
+    [1, 30, 0],
+    [30, 5, 0],
+    [3, 1, 33],
   ]) {
-    const words = 2 ** Math.ceil(Math.log2(2 * shares + invited));
+    const words = 2 ** Math.ceil(Math.log2(2 * shares + invited + Math.ceil(noteBytes / 4)));
     const { creator, finish } = openTable(3, 2 * words);
-    const packet = newPacket({ shares, invited: Array.from({ length: invited }, (_, i) => i) });
+    const note = Buffer.alloc(noteBytes, 'n');
+    const packet = newPacket({ shares, invited: Array.from({ length: invited }, (_, i) => i), note });
     let refused = 0;
-    let last = creator.create(packet);
+    let last = createPacket(creator, packet);
     for (let i = 0; i < 100; i++) {
-      const next = creator.create(packet);
+      const next = createPacket(creator, packet);
       if (next === NO_ROOM) refused++;
       finish(last);
       last = next;
     }
-    t.equal(refused, 0, `${shares} shares, ${invited} invited`);
+    t.equal(refused, 0, `${shares} shares, ${invited} invited, a note of ${noteBytes} bytes`);
   }
   t.end();
 });
 
 t.test('a packet that is over stays readable until its slot comes up', (t) => {
   const { creator, table, finish } = openTable(3, 1024);
-  const ids = [0, 1, 2].map(() => creator.create(newPacket()));
+  const ids = [0, 1, 2].map(() => createPacket(creator, newPacket()));
   finish(ids[0]);
   finish(ids[1]);
-  creator.create(newPacket());
+  createPacket(creator, newPacket());
   t.equal(table.view(ids[0]), undefined);
   t.equal(table.view(ids[1])!.state, 'expired');
   t.end();
@@ -103,29 +105,27 @@ t.test('generations go from 1 to the last and from 1 again, and the id before fi
   let last = 0;
   let wrong = 0;
   for (let i = 0; i < 2 * MAX_GENERATION + 5; i++) {
-    const id = creator.create(newPacket({ shares: 1 }));
+    const id = createPacket(creator, newPacket({ shares: 1 }));
     if (id !== packetIdOf((i % MAX_GENERATION) + 1, 0)) wrong++;
-    if (last !== 0 && (table.grab(last, 1) !== GrabOutcome.NOT_FOUND || table.view(last) !== undefined)) wrong++;
-    if (table.grab(id, 1) !== GrabOutcome.WON || table.grabbedCents !== 1000) wrong++;
+    if (last !== 0 && (grabShare(table, last, 1) !== GrabOutcome.NOT_FOUND || table.view(last) !== undefined)) wrong++;
+    if (grabShare(table, id, 1) !== GrabOutcome.WON || table.grabbedCents !== 1000) wrong++;
     creator.retire(id);
     last = id;
   }
   t.equal(wrong, 0);
   t.equal(generationOf(last), 5);
-  finish(creator.create(newPacket()));
+  finish(createPacket(creator, newPacket()));
   t.end();
 });
 
 t.test('a packet that can still be grabbed, or that somebody is still reading, is not given back', (t) => {
   const { creator, table } = openTable(2, 64);
-  const id = creator.create(newPacket({ shares: 2 }));
+  const id = createPacket(creator, newPacket({ shares: 2 }));
   t.throws(() => creator.retire(id), 'shares are left');
   table.grab(id, 1);
   table.close(id);
-  const claims = table.rows[slotOf(id) * PACKET_ROW_WORDS + FIRST_WORD_WORD] + 2;
-  table.blocks[claims] = NOBODY;
   t.throws(() => creator.retire(id), 'a claim is missing');
-  table.blocks[claims] = 1;
+  table.leaveClaim(1);
   creator.retire(id);
   t.equal(creator.freeSlots, 2);
   t.end();
@@ -139,7 +139,7 @@ t.test('owners of parts of one table keep to their own slots and words', (t) => 
   const models: PacketModel[] = [];
   for (let i = 0; i < 20; i++) {
     const packet = newPacket({ shares: 4, seed: seedBytes(2, i) });
-    const id = owners[i % 2].create(packet);
+    const id = createPacket(owners[i % 2], packet);
     if (id !== NO_ROOM) models.push(new PacketModel(id, packet));
     if (id !== NO_ROOM && Math.floor(slotOf(id) / 4) !== i % 2) t.fail(`slot ${slotOf(id)} belongs to the other owner`);
   }
@@ -157,6 +157,7 @@ t.test('any order of creating, grabbing, closing and giving back leaves every pa
       userId: fc.integer({ min: 0, max: 4 }),
       shares: fc.integer({ min: 1, max: 14 }),
       invited: fc.integer({ min: 0, max: 4 }),
+      noteBytes: fc.constantFrom(0, 0, 3, 8),
     }),
     { minLength: 20, maxLength: 150, size: 'max' },
   );
@@ -167,15 +168,16 @@ t.test('any order of creating, grabbing, closing and giving back leaves every pa
     const returned: number[] = [];
     const live: PacketModel[] = [];
     const retired: PacketModel[] = [];
-    for (const { what, which, userId, shares, invited } of taken) {
+    for (const { what, which, userId, shares, invited, noteBytes } of taken) {
       const model = live[which % live.length];
       if (what === 'create') {
         const packet = newPacket({
           shares,
           invited: Array.from({ length: invited }, (_, i) => i),
           seed: seedBytes(4, live.length + retired.length),
+          note: Buffer.alloc(noteBytes, 0x61 + (which % 26)),
         });
-        const id = creator.create(packet);
+        const id = createPacket(creator, packet);
         if (id === NO_ROOM) {
           const slotsLeft = fresh.length + returned.length;
           if (slotsLeft === 0) seen.noSlot++;
@@ -189,7 +191,7 @@ t.test('any order of creating, grabbing, closing and giving back leaves every pa
         if (generationOf(id) > 1) seen.reused++;
         live.push(new PacketModel(id, packet));
       } else if (what === 'grab' && live.length > 0) {
-        const outcome = table.grab(model.id, userId);
+        const outcome = grabShare(table, model.id, userId);
         const [expected, cents] = model.grab(userId);
         if (outcome !== expected || (outcome === GrabOutcome.WON && table.grabbedCents !== cents)) return false;
       } else if (what === 'close' && live.length > 0) {
@@ -208,7 +210,7 @@ t.test('any order of creating, grabbing, closing and giving back leaves every pa
         else seen.readable++;
         // A packet that is over is as it was, or unknown; and the one to come is not there before it is.
         if (view !== undefined && !isSame(view, old.view())) return false;
-        if (view === undefined && table.grab(old.id, userId) !== GrabOutcome.NOT_FOUND) return false;
+        if (view === undefined && grabShare(table, old.id, userId) !== GrabOutcome.NOT_FOUND) return false;
         const next = packetIdOf(generationOf(old.id) + 1, slotOf(old.id));
         const isThere = [...live, ...retired].some((packet) => packet.id === next);
         if (!isThere && table.view(next) !== undefined) return false;
@@ -238,7 +240,7 @@ function isSame(one: unknown, other: unknown): boolean {
 
 t.test('a packet cannot be given back twice', (t) => {
   const { creator, finish } = openTable(4, 64);
-  const id = creator.create(newPacket());
+  const id = createPacket(creator, newPacket());
   finish(id);
   t.throws(() => creator.retire(id), 'two packets would share its slot');
   t.end();
@@ -248,7 +250,7 @@ t.test('old packets give their slots back before fresh ones are used, once enoug
   const { creator, table, finish } = openTable(KEPT_PACKETS + 100, 8 * (KEPT_PACKETS + 100));
   const ids: number[] = [];
   for (let i = 0; i < KEPT_PACKETS + 50; i++) {
-    const id = creator.create(newPacket({ shares: 1 }));
+    const id = createPacket(creator, newPacket({ shares: 1 }));
     ids.push(id);
     finish(id);
   }

@@ -19,6 +19,7 @@ export function newPacket(changes: Partial<NewPacket> = {}): NewPacket {
     expiresAt: 1_800_086_400,
     invited: [],
     seed: seedBytes(1, 1),
+    note: new Uint8Array(0),
     ...changes,
   };
 }
@@ -34,7 +35,7 @@ export class PacketModel {
   readonly id: number;
   readonly packet: NewPacket;
   readonly shares: number[];
-  readonly grabs: { userId: number; amountCents: number }[] = [];
+  readonly grabs: { userId: number; amountCents: number; share: number }[] = [];
   isClosed = false;
 
   constructor(id: number, packet: NewPacket) {
@@ -51,8 +52,9 @@ export class PacketModel {
     if (invited.length > 0 && !invited.includes(userId)) return [GrabOutcome.NOT_INVITED, 0];
     if (this.isClosed) return [GrabOutcome.EXPIRED, 0];
     if (this.isEmpty) return [GrabOutcome.EMPTY, 0];
-    const amountCents = this.shares[this.grabs.length];
-    this.grabs.push({ userId, amountCents });
+    const share = this.grabs.length;
+    const amountCents = this.shares[share];
+    this.grabs.push({ userId, amountCents, share });
     return [GrabOutcome.WON, amountCents];
   }
 
@@ -75,7 +77,8 @@ export class PacketModel {
   }
 
   view(): PacketView {
-    const { mode, totalCents, shares, minCents, maxCents, senderId, createdAt, expiresAt, invited, seed } = this.packet;
+    const { mode, totalCents, shares, minCents, maxCents, senderId, createdAt, expiresAt } = this.packet;
+    const { invited, seed, note } = this.packet;
     const view: PacketView = {
       id: this.id,
       mode,
@@ -88,6 +91,7 @@ export class PacketModel {
       expiresAt,
       state: this.isEmpty ? 'empty' : this.isClosed ? 'expired' : 'open',
       invited: [...invited],
+      note: Buffer.from(note).toString('utf8'),
       grabs: [...this.grabs],
       claimedCents: this.claimedCents,
       refundedCents: this.isClosed ? totalCents - this.claimedCents : 0,
@@ -95,7 +99,10 @@ export class PacketModel {
     };
     if (!this.isOpen) view.seed = Buffer.from(seed).toString('hex');
     const highest = Math.max(...this.grabs.map((grab) => grab.amountCents));
-    if (this.isEmpty) view.luckiest = this.grabs.find((grab) => grab.amountCents === highest)!;
+    if (this.isEmpty) {
+      const { userId, amountCents } = this.grabs.find((grab) => grab.amountCents === highest)!;
+      view.luckiest = { userId, amountCents };
+    }
     return view;
   }
 }

@@ -1,4 +1,4 @@
-// A thread of packet-table.stress.test.ts: grabs for users of its own, and checks every answer against what it has won.
+// A thread of packet-table.stress.test.ts and sent-packets.stress.test.ts: grabs for users of its own, and checks every answer against what it has won.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { generationOf, MAX_GENERATION, packetIdOf, slotOf } from '../../lib/packets/packet-id.ts';
@@ -11,6 +11,8 @@ export interface GrabWorkerData {
   memory: PacketMemory;
   /** The packets of the moment. */
   board: SharedArrayBuffer;
+  /** By slot: the grabs whose records are out. */
+  records: SharedArrayBuffer;
   index: number;
   workers: number;
   seed: number;
@@ -27,9 +29,12 @@ export interface GrabReport {
   faults: string[];
 }
 
-const { memory, board, index, workers, seed, control } = workerData as GrabWorkerData & { control: SharedArrayBuffer };
+const { memory, board, records, index, workers, seed, control } = workerData as GrabWorkerData & {
+  control: SharedArrayBuffer;
+};
 const table = new PacketTable(memory);
 const ids = new Int32Array(board);
+const recordsOfSlot = new Int32Array(records);
 const random = new TestRandom(seed + index);
 const users = Array.from({ length: USERS }, (_, userId) => userId).filter((userId) => userId % workers === index);
 const remembered = new Int32Array(64);
@@ -64,7 +69,12 @@ function grab(packetId: number, userId: number): GrabOutcome {
   if (outcome === GrabOutcome.WON) {
     if (before !== undefined) note(packetId, userId, 'won twice');
     won.set(key, table.grabbedCents);
+    if (table.grabbedShare >= MOST_SHARES) note(packetId, userId, `won share ${table.grabbedShare}`);
     wins.push(packetId, userId, table.grabbedCents);
+    // Now and then the record takes its time: meanwhile the packet may be closed, but not logged as closed or reused.
+    for (let turns = random.below(8) === 0 ? random.below(2000) : 0; turns > 0; turns--) Atomics.load(ids, 0);
+    Atomics.add(recordsOfSlot, slotOf(packetId), 1);
+    table.leaveClaim(userId);
   } else if (outcome === GrabOutcome.REPEAT) {
     if (before !== table.grabbedCents) note(packetId, userId, `repeats ${table.grabbedCents} instead of ${before}`);
   } else if (before !== undefined && outcome !== GrabOutcome.NOT_FOUND) {
@@ -108,6 +118,7 @@ function checkView(packetId: number): void {
     view.totalCents === numbers.totalCents &&
     view.shares === numbers.shares &&
     view.invited.join() === numbers.invited.join() &&
+    view.note === numbers.note.toString() &&
     (view.seed === undefined || view.seed === numbers.seed.toString('hex')) &&
     (view.seed === undefined) === (view.state === 'open') &&
     view.grabs.every((grab) => isOwn(view, grab.userId, grab.amountCents));
@@ -115,7 +126,9 @@ function checkView(packetId: number): void {
   const facts = table.facts(packetId);
   if (facts === undefined) return;
   const factNumbers = numbersOf(facts.senderId);
-  if (facts.totalCents !== factNumbers.totalCents || !factNumbers.seed.equals(facts.seed)) {
+  const factNote = Buffer.from(facts.note.buffer, 0, facts.noteBytes);
+  const isFact = facts.totalCents === factNumbers.totalCents && factNumbers.seed.equals(facts.seed);
+  if (!isFact || !factNumbers.note.equals(factNote)) {
     note(packetId, -1, `facts of no packet: ${JSON.stringify(facts)}`);
   }
 }

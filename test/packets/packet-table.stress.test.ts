@@ -7,9 +7,10 @@
 
 import t from 'tap';
 import { NO_ROOM, PacketCreator } from '../../lib/packets/packet-creator.ts';
-import { generationOf, MAX_GENERATION } from '../../lib/packets/packet-id.ts';
+import { generationOf, MAX_GENERATION, slotOf } from '../../lib/packets/packet-id.ts';
 import { allocatePackets, GrabOutcome, PacketTable } from '../../lib/packets/packet-table.ts';
 import { listShares } from './packet-model.ts';
+import { createPacket } from './packet-steps.ts';
 import { numbersOf } from './packet-table.stress-numbers.ts';
 import type { GrabReport, GrabWorkerData } from './packet-table.stress-worker.ts';
 import { printSeed, seed, TestRandom } from './seed.ts';
@@ -35,17 +36,19 @@ t.test('whatever the threads do, every share is won at most once and every cent 
   const table = new PacketTable(memory);
   const creator = new PacketCreator(table, 0, SLOTS, 0, BLOCK_WORDS);
   const board = new Int32Array(new SharedArrayBuffer(4 * AT_ONCE));
+  const records = new Int32Array(new SharedArrayBuffer(4 * SLOTS));
   const random = new TestRandom(seed);
   const made = new Map<number, Made>();
   const patience = new Int32Array(AT_ONCE);
   const faults: string[] = [];
   let refusals = 0;
+  let waits = 0;
   let lastGeneration = 0;
 
   /** Puts the next packet into a place of the board. */
   const createAt = (place: number) => {
     const k = made.size;
-    const id = creator.create(numbersOf(k));
+    const id = createPacket(creator, numbersOf(k));
     if (id === NO_ROOM) {
       refusals++;
       return;
@@ -61,7 +64,14 @@ t.test('whatever the threads do, every share is won at most once and every cent 
     const packet = made.get(id);
     if (packet !== undefined) {
       if (table.isOpen(id) && patience[place]-- <= 0) packet.refundedCents += table.close(id);
-      if (table.isOpen(id) || !table.hasAllClaims(id)) return;
+      if (table.isOpen(id)) return;
+      if (!table.hasAllClaims(id)) {
+        waits++;
+        return;
+      }
+      // With every claim there every record is out: one that says that the packet is over comes behind them.
+      if (Atomics.load(records, slotOf(id)) !== table.countGrabbed(id)) faults.push(`packet ${id} lacks a record`);
+      Atomics.store(records, slotOf(id), 0);
       if (table.sumGrabbed(id) + packet.refundedCents !== numbersOf(packet.k).totalCents) faults.push(`packet ${id}`);
       creator.retire(id);
       Atomics.store(board, place, 0);
@@ -72,7 +82,14 @@ t.test('whatever the threads do, every share is won at most once and every cent 
   const workers = new StressWorkers<GrabReport>(
     new URL('./packet-table.stress-worker.ts', import.meta.url),
     WORKERS,
-    (index): GrabWorkerData => ({ memory, board: board.buffer as SharedArrayBuffer, index, workers: WORKERS, seed }),
+    (index): GrabWorkerData => ({
+      memory,
+      board: board.buffer as SharedArrayBuffer,
+      records: records.buffer as SharedArrayBuffer,
+      index,
+      workers: WORKERS,
+      seed,
+    }),
   );
   for (let place = 0; place < AT_ONCE; place++) createAt(place);
   await workers.start();
@@ -99,6 +116,7 @@ t.test('whatever the threads do, every share is won at most once and every cent 
   const refunded = [...made.values()].filter((packet) => packet.refundedCents > 0).length;
   t.ok(views > 100, `${views} views were read`);
   t.ok(made.size > 1000 && refunded > 100, `${made.size} packets, of which ${refunded} gave a refund`);
+  t.ok(waits > 0, `${waits} times a packet that was over waited for a claim`);
   t.comment(`${refusals} times there was no room`);
 });
 

@@ -5,11 +5,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { packetIdOf, shakePacketIdOf, slotOf } from '../../lib/packets/packet-id.ts';
-import { FIRST_WORD_WORD, NOBODY, PACKET_ROW_WORDS } from '../../lib/packets/packet-layout.ts';
 import { allocatePackets, GrabOutcome, PacketTable } from '../../lib/packets/packet-table.ts';
 import { SPLIT_MODES, split } from '../../lib/packets/split.ts';
 import { checkProperty } from './check-property.ts';
 import { listShares, newPacket, PacketModel } from './packet-model.ts';
+import { createPacket, grabShare } from './packet-steps.ts';
 import { printSeed, seedBytes } from './seed.ts';
 
 printSeed(t);
@@ -19,18 +19,34 @@ const { WON, REPEAT, EMPTY, EXPIRED, NOT_INVITED, NOT_FOUND } = GrabOutcome;
 t.test('shares are won in the order of the split, each by one user', (t) => {
   const { table, creator } = openTable();
   const packet = newPacket({ shares: 4 });
-  const id = creator.create(packet);
-  const won = [11, 12, 13, 14].map((userId) => [table.grab(id, userId), table.grabbedCents]);
+  const id = createPacket(creator, packet);
+  const won = [11, 12, 13, 14].map((userId) => [grabShare(table, id, userId), table.grabbedCents, table.grabbedShare]);
   t.strictSame(
     won,
-    listShares(packet).map((cents) => [WON, cents]),
+    listShares(packet).map((cents, share) => [WON, cents, share]),
   );
+  t.end();
+});
+
+t.test('a packet that is prepared cannot be found until it is published', (t) => {
+  const { table, creator } = openTable();
+  const packet = newPacket({ shares: 2 });
+  const id = creator.prepare(packet);
+  t.equal(table.grab(id, 7), NOT_FOUND);
+  t.strictSame([table.view(id), table.facts(id)], [undefined, undefined]);
+  t.strictSame(
+    [table.close(id), table.isOpen(id), table.countGrabbed(id), table.sumGrabbed(id), table.sumLeft(id)],
+    [0, false, 0, 0, 0],
+  );
+  creator.publish(id);
+  t.strictSame(table.view(id), new PacketModel(id, packet).view(), 'then it is whole, and nothing of it is gone');
+  t.equal(grabShare(table, id, 7), WON);
   t.end();
 });
 
 t.test('an unknown id is NOT_FOUND, whatever is unknown about it', (t) => {
   const { table, creator } = openTable();
-  const id = creator.create(newPacket());
+  const id = createPacket(creator, newPacket());
   const unknown = {
     'an empty slot': packetIdOf(1, 5),
     'generation 0': slotOf(id),
@@ -43,7 +59,7 @@ t.test('an unknown id is NOT_FOUND, whatever is unknown about it', (t) => {
     'the highest id': 2 ** 32 - 1,
   };
   for (const [name, other] of Object.entries(unknown)) {
-    t.equal(table.grab(other, 7), NOT_FOUND, name);
+    t.equal(grabShare(table, other, 7), NOT_FOUND, name);
     t.equal(table.view(other), undefined, name);
     t.equal(table.facts(other), undefined, name);
     t.strictSame(
@@ -51,7 +67,7 @@ t.test('an unknown id is NOT_FOUND, whatever is unknown about it', (t) => {
       [0, false, false, 0],
       name,
     );
-    t.strictSame([table.sumGrabbed(other), table.hasAllClaims(other)], [0, true], name);
+    t.strictSame([table.sumGrabbed(other), table.sumLeft(other), table.hasAllClaims(other)], [0, 0, true], name);
   }
   t.equal(table.countGrabbed(id), 0, 'and the packet next to them lost nothing');
   t.end();
@@ -61,46 +77,46 @@ t.test('a second grab of one user is REPEAT with the same amount: open, empty or
   const { table, creator } = openTable();
   const packet = newPacket({ shares: 2, invited: [21, 22] });
   const [first, second] = listShares(packet);
-  const id = creator.create(packet);
-  table.grab(id, 21);
-  t.strictSame([table.grab(id, 21), table.grabbedCents], [REPEAT, first], 'open');
-  table.grab(id, 22);
-  t.strictSame([table.grab(id, 21), table.grabbedCents], [REPEAT, first], 'empty');
-  t.strictSame([table.grab(id, 22), table.grabbedCents], [REPEAT, second], 'the other user');
-  const other = creator.create(packet);
-  table.grab(other, 22);
+  const id = createPacket(creator, packet);
+  grabShare(table, id, 21);
+  t.strictSame([grabShare(table, id, 21), table.grabbedCents], [REPEAT, first], 'open');
+  grabShare(table, id, 22);
+  t.strictSame([grabShare(table, id, 21), table.grabbedCents], [REPEAT, first], 'empty');
+  t.strictSame([grabShare(table, id, 22), table.grabbedCents], [REPEAT, second], 'the other user');
+  const other = createPacket(creator, packet);
+  grabShare(table, other, 22);
   table.close(other);
-  t.strictSame([table.grab(other, 22), table.grabbedCents], [REPEAT, first], 'closed');
+  t.strictSame([grabShare(table, other, 22), table.grabbedCents], [REPEAT, first], 'closed');
   t.equal(table.countGrabbed(other), 1);
   t.end();
 });
 
 t.test('who is not invited hears that first, before empty or expired', (t) => {
   const { table, creator } = openTable();
-  const id = creator.create(newPacket({ shares: 1, invited: [21, 22] }));
-  t.equal(table.grab(id, 23), NOT_INVITED, 'open');
-  table.grab(id, 21);
-  t.equal(table.grab(id, 23), NOT_INVITED, 'empty');
-  t.equal(table.grab(id, 22), EMPTY);
-  const other = creator.create(newPacket({ shares: 1, invited: [21, 22] }));
+  const id = createPacket(creator, newPacket({ shares: 1, invited: [21, 22] }));
+  t.equal(grabShare(table, id, 23), NOT_INVITED, 'open');
+  grabShare(table, id, 21);
+  t.equal(grabShare(table, id, 23), NOT_INVITED, 'empty');
+  t.equal(grabShare(table, id, 22), EMPTY);
+  const other = createPacket(creator, newPacket({ shares: 1, invited: [21, 22] }));
   table.close(other);
-  t.equal(table.grab(other, 23), NOT_INVITED, 'expired');
-  t.equal(table.grab(other, 22), EXPIRED);
+  t.equal(grabShare(table, other, 23), NOT_INVITED, 'expired');
+  t.equal(grabShare(table, other, 22), EXPIRED);
   t.equal(table.countGrabbed(other), 0);
   t.end();
 });
 
 t.test('nothing left is EMPTY; closed is EXPIRED, whether or not shares are left', (t) => {
   const { table, creator } = openTable();
-  const full = creator.create(newPacket({ shares: 1 }));
-  table.grab(full, 1);
-  t.equal(table.grab(full, 2), EMPTY);
+  const full = createPacket(creator, newPacket({ shares: 1 }));
+  grabShare(table, full, 1);
+  t.equal(grabShare(table, full, 2), EMPTY);
   t.equal(table.close(full), 0);
-  t.equal(table.grab(full, 2), EXPIRED);
-  const half = creator.create(newPacket({ shares: 2 }));
-  table.grab(half, 1);
+  t.equal(grabShare(table, full, 2), EXPIRED);
+  const half = createPacket(creator, newPacket({ shares: 2 }));
+  grabShare(table, half, 1);
   table.close(half);
-  t.equal(table.grab(half, 2), EXPIRED);
+  t.equal(grabShare(table, half, 2), EXPIRED);
   t.end();
 });
 
@@ -108,33 +124,33 @@ t.test('closing returns what was not taken, once', (t) => {
   const { table, creator } = openTable();
   const packet = newPacket({ shares: 4 });
   const [first, second] = listShares(packet);
-  const id = creator.create(packet);
-  table.grab(id, 1);
-  table.grab(id, 2);
+  const id = createPacket(creator, packet);
+  grabShare(table, id, 1);
+  grabShare(table, id, 2);
   t.equal(table.close(id), 1000 - first - second);
   t.equal(table.close(id), 0, 'the second time nothing');
   t.notOk(table.isOpen(id));
-  t.equal(table.close(creator.create(packet)), 1000, 'all of it where nobody grabbed');
+  t.equal(table.close(createPacket(creator, packet)), 1000, 'all of it where nobody grabbed');
   t.end();
 });
 
 t.test('user ids up to the highest are told apart, also from nobody', (t) => {
   const { table, creator } = openTable();
-  const id = creator.create(newPacket({ shares: 3 }));
+  const id = createPacket(creator, newPacket({ shares: 3 }));
   const users = [0, 0x7fff_ffff, 1];
   t.strictSame(
     users.map((userId) => table.hasGrabbed(id, userId)),
     [false, false, false],
   );
   t.strictSame(
-    users.map((userId) => table.grab(id, userId)),
+    users.map((userId) => grabShare(table, id, userId)),
     [WON, WON, WON],
   );
   t.strictSame(
-    users.map((userId) => table.grab(id, userId)),
+    users.map((userId) => grabShare(table, id, userId)),
     [REPEAT, REPEAT, REPEAT],
   );
-  t.equal(table.grab(id, 2), EMPTY);
+  t.equal(grabShare(table, id, 2), EMPTY);
   t.end();
 });
 
@@ -145,6 +161,7 @@ t.test('any order of grabs and closing does what a plain packet does', async (t)
     shares: fc.integer({ min: 1, max: 6 }),
     invitedUsers: fc.uniqueArray(fc.integer({ min: 0, max: 9 }), { maxLength: 6 }),
     totalCents: fc.integer({ min: 6, max: 500 }),
+    note: fc.constantFrom('', 'a', 'four', '恭喜发财，大吉大利').map((text) => Buffer.from(text)),
   });
   const steps = fc.array(
     fc.record({ packet: fc.nat(), userId: fc.integer({ min: 0, max: 9 }), closes: fc.nat({ max: 15 }) }),
@@ -154,7 +171,7 @@ t.test('any order of grabs and closing does what a plain packet does', async (t)
     const { table, creator } = openTable();
     const models = made.map(({ invitedUsers, ...numbers }, i) => {
       const packet = newPacket({ ...numbers, invited: invitedUsers, seed: seedBytes(3, i) });
-      return new PacketModel(creator.create(packet), packet);
+      return new PacketModel(createPacket(creator, packet), packet);
     });
     for (const { packet, userId, closes } of taken) {
       const model = models[packet % models.length];
@@ -162,7 +179,7 @@ t.test('any order of grabs and closing does what a plain packet does', async (t)
         if (table.close(model.id) !== model.close()) return false;
         continue;
       }
-      const outcome = table.grab(model.id, userId);
+      const outcome = grabShare(table, model.id, userId);
       const [expected, cents] = model.grab(userId);
       seen.set(outcome, (seen.get(outcome) ?? 0) + 1);
       if (outcome !== expected) return false;
@@ -174,6 +191,7 @@ t.test('any order of grabs and closing does what a plain packet does', async (t)
         table.isOpen(id) === model.isOpen &&
         table.countGrabbed(id) === model.grabs.length &&
         table.sumGrabbed(id) === model.claimedCents &&
+        table.sumLeft(id) === model.packet.totalCents - model.claimedCents &&
         table.hasAllClaims(id) &&
         Array.from({ length: 10 }, (_, userId) => userId).every(
           (userId) => table.hasGrabbed(id, userId) === model.grabs.some((grab) => grab.userId === userId),
@@ -191,12 +209,12 @@ t.test('the seed is hidden until nothing can be grabbed; then everybody can chec
   const { table, creator } = openTable();
   const packet = newPacket({ shares: 2, seed: seedBytes(5, 5) });
   for (const end of ['taken', 'closed']) {
-    const id = creator.create(packet);
+    const id = createPacket(creator, packet);
     const before = table.view(id)!;
     t.notOk('seed' in before, 'not before anybody grabbed');
-    table.grab(id, 1);
+    grabShare(table, id, 1);
     t.notOk('seed' in table.view(id)!, 'not while a share is left');
-    if (end === 'taken') table.grab(id, 2);
+    if (end === 'taken') grabShare(table, id, 2);
     else table.close(id);
     const after = table.view(id)!;
     const shown = Buffer.from(after.seed!, 'hex');
@@ -215,28 +233,29 @@ t.test('the seed is hidden until nothing can be grabbed; then everybody can chec
 t.test('the luckiest has the highest share, the earliest on a tie, and is known when all are taken', (t) => {
   const { table, creator } = openTable();
   const tied = newPacket({ totalCents: 9, shares: 3, seed: findSeed(9, '1,4,4') });
-  const id = creator.create(tied);
-  table.grab(id, 31);
-  table.grab(id, 32);
+  const id = createPacket(creator, tied);
+  grabShare(table, id, 31);
+  grabShare(table, id, 32);
   t.equal(table.view(id)!.luckiest, undefined, 'not before the last share is taken');
-  table.grab(id, 33);
+  grabShare(table, id, 33);
   t.strictSame(table.view(id)!.luckiest, { userId: 32, amountCents: 4 });
-  const closed = creator.create(tied);
-  table.grab(closed, 31);
+  const closed = createPacket(creator, tied);
+  grabShare(table, closed, 31);
   table.close(closed);
   t.equal(table.view(closed)!.luckiest, undefined, 'never when shares went back');
   t.end();
 });
 
 t.test('a share whose taker has not left his claim yet counts, but nobody is named for it', (t) => {
-  const { table, creator } = openTable();
+  const { table, creator, memory } = openTable();
   const packet = newPacket({ totalCents: 9, shares: 3, seed: findSeed(9, '1,6,2') });
-  const id = creator.create(packet);
-  for (const userId of [31, 32, 33]) table.grab(id, userId);
-  const claim = table.rows[slotOf(id) * PACKET_ROW_WORDS + FIRST_WORD_WORD] + 3 + 1;
-  t.equal(table.blocks[claim], 32, 'this is where his claim lies');
-  table.blocks[claim] = NOBODY;
+  const id = createPacket(creator, packet);
+  const other = new PacketTable(memory);
+  grabShare(table, id, 31);
+  t.equal(other.grab(id, 32), WON);
+  grabShare(table, id, 33);
   t.notOk(table.hasAllClaims(id));
+  t.notOk(table.hasGrabbed(id, 32), 'he is not named yet');
   const view = table.view(id)!;
   t.equal(view.claimedCents, 9);
   t.strictSame(
@@ -244,7 +263,8 @@ t.test('a share whose taker has not left his claim yet counts, but nobody is nam
     [31, 33],
   );
   t.equal(view.luckiest, undefined);
-  table.blocks[claim] = 32;
+  other.leaveClaim(32);
+  t.ok(table.hasAllClaims(id) && table.hasGrabbed(id, 32));
   t.strictSame(table.view(id)!.luckiest, { userId: 32, amountCents: 6 });
   t.end();
 });
@@ -252,13 +272,20 @@ t.test('a share whose taker has not left his claim yet counts, but nobody is nam
 t.test('what a notice needs is a copy of the packet, with the first three invited', (t) => {
   const { table, creator } = openTable();
   const packet = newPacket({ mode: 'line', senderId: 77, expiresAt: 4_000_000_000, shares: 2, invited: [5, 6, 7, 8] });
-  const facts = table.facts(creator.create(packet))!;
+  const facts = table.facts(createPacket(creator, packet))!;
   t.match(facts, { totalCents: 1000, shares: 2, senderId: 77, expiresAt: 4_000_000_000 });
   t.equal(SPLIT_MODES[facts.mode], 'line');
   t.strictSame(facts.firstInvited, [5, 6, 7]);
   t.strictSame(Buffer.from(facts.seed), packet.seed);
-  t.strictSame(table.facts(creator.create(newPacket({ invited: [9] })))!.firstInvited, [9, 0, 0]);
-  t.strictSame(table.facts(creator.create(newPacket()))!.firstInvited, [0, 0, 0]);
+  t.strictSame([facts.noteBytes, facts.note.length], [0, 0], 'no note');
+  for (const text of ['a', 'four', 'fives', '恭喜发财，大吉大利']) {
+    const note = Buffer.from(text);
+    const noted = table.facts(createPacket(creator, newPacket({ invited: [1, 2], note })))!;
+    t.equal(Buffer.from(noted.note.buffer, 0, noted.noteBytes).toString(), text);
+    t.equal(noted.note.length, Math.ceil(note.length / 4), 'in whole words');
+  }
+  t.strictSame(table.facts(createPacket(creator, newPacket({ invited: [9] })))!.firstInvited, [9, 0, 0]);
+  t.strictSame(table.facts(createPacket(creator, newPacket()))!.firstInvited, [0, 0, 0]);
   t.end();
 });
 
@@ -274,23 +301,23 @@ t.test('seconds after 2038 and the bounds of a packet read back as they were wri
     maxCents: 0x7fff_ffff,
     senderId: 12,
   });
-  const id = creator.create(packet);
+  const id = createPacket(creator, packet);
   t.strictSame(table.view(id), new PacketModel(id, packet).view());
   t.end();
 });
 
 t.test('the id of a packet whose slot has been used again finds nothing, never the packet that came after', (t) => {
   const { table, creator } = openTable(1);
-  const old = creator.create(newPacket({ shares: 2 }));
-  table.grab(old, 1);
+  const old = createPacket(creator, newPacket({ shares: 2 }));
+  grabShare(table, old, 1);
   table.close(old);
   creator.retire(old);
   t.equal(table.view(old)!.state, 'expired', 'it can be read until its slot is needed');
-  t.equal(table.grab(old, 1), REPEAT);
-  const next = creator.create(newPacket({ shares: 2, seed: seedBytes(1, 2) }));
+  t.equal(grabShare(table, old, 1), REPEAT);
+  const next = createPacket(creator, newPacket({ shares: 2, seed: seedBytes(1, 2) }));
   t.equal(slotOf(next), slotOf(old));
-  t.equal(table.grab(old, 1), NOT_FOUND, 'who had a share of the old one');
-  t.equal(table.grab(old, 9), NOT_FOUND, 'who had none');
+  t.equal(grabShare(table, old, 1), NOT_FOUND, 'who had a share of the old one');
+  t.equal(grabShare(table, old, 9), NOT_FOUND, 'who had none');
   t.equal(table.close(old), 0);
   t.equal(table.view(old), undefined);
   t.equal(table.facts(old), undefined);
@@ -302,16 +329,16 @@ t.test('the id of a packet whose slot has been used again finds nothing, never t
 t.test('an id that was guessed before its packet is there finds nothing, not what the slot held before', (t) => {
   // Room for two packets of 8 words; the third asks for 18, so both old ones are taken away in vain.
   const { table, creator } = openTable(2, 16);
-  const old = [creator.create(newPacket({ shares: 3 })), creator.create(newPacket({ shares: 3 }))];
+  const old = [createPacket(creator, newPacket({ shares: 3 })), createPacket(creator, newPacket({ shares: 3 }))];
   for (const id of old) {
-    for (const userId of [1, 2, 3]) table.grab(id, userId);
+    for (const userId of [1, 2, 3]) grabShare(table, id, userId);
     creator.retire(id);
   }
-  t.equal(creator.create(newPacket({ shares: 9 })), -1, 'no room');
+  t.equal(createPacket(creator, newPacket({ shares: 9 })), -1, 'no room');
   for (const id of old) {
     const guessed = packetIdOf(2, slotOf(id));
-    t.equal(table.grab(guessed, 1), NOT_FOUND, 'whoever had a share of the old one');
-    t.equal(table.grab(guessed, 9), NOT_FOUND, 'anybody else');
+    t.equal(grabShare(table, guessed, 1), NOT_FOUND, 'whoever had a share of the old one');
+    t.equal(grabShare(table, guessed, 9), NOT_FOUND, 'anybody else');
     t.equal(table.view(guessed), undefined);
     t.equal(table.facts(guessed), undefined);
     t.strictSame(
@@ -323,9 +350,10 @@ t.test('an id that was guessed before its packet is there finds nothing, not wha
 });
 
 /** A table and the creator of all its packets. */
-function openTable(slots = 8, words = 1024): { table: PacketTable; creator: PacketCreator } {
-  const table = new PacketTable(allocatePackets(slots, words));
-  return { table, creator: new PacketCreator(table, 0, slots, 0, words) };
+function openTable(slots = 8, words = 1024) {
+  const memory = allocatePackets(slots, words);
+  const table = new PacketTable(memory);
+  return { memory, table, creator: new PacketCreator(table, 0, slots, 0, words) };
 }
 
 /** A seed that splits a total in the lucky way into these shares. */

@@ -32,7 +32,7 @@ t.test('a grab wins a share: the reply says which, and the user has it', (t) => 
   });
   t.strictSame(rig.counts(), { sessions: 1, users: 1, grabsWon: 1 });
   t.equal(rig.sum('grabCents'), listShares(packet)[0]);
-  t.strictSame(rig.packets.view(id)?.grabs, [{ userId: 21, amountCents: listShares(packet)[0] }]);
+  t.strictSame(rig.packets.view(id)?.grabs, [{ userId: 21, amountCents: listShares(packet)[0], share: 0 }]);
   t.end();
 });
 

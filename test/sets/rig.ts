@@ -1,18 +1,27 @@
-// A SET worker on the test's own thread, with real rings, drops and packets around it: requests in, replies out.
+// A SET worker on the test's own thread, with real rings, drops, packets and a journal around it: requests in, replies out.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import type { RecordType } from '../../lib/ledger/record-layout.ts';
 import { DropTable } from '../../lib/packets/drop-table.ts';
 import { type NewPacket, PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { allocatePackets, PacketTable } from '../../lib/packets/packet-table.ts';
 import {
   COMMITMENT_WORDS,
+  highWord,
+  joinWords,
+  lowWord,
   REPLY_AMOUNT,
+  REPLY_BODY,
+  REPLY_CENTS_HIGH,
+  REPLY_CENTS_LOW,
   REPLY_COMMITMENT,
   REPLY_CONNECTION,
   REPLY_COUNT,
   REPLY_EXPIRES_AT,
   REPLY_GENERATION,
+  REPLY_HELD_HIGH,
+  REPLY_HELD_LOW,
   REPLY_KIND,
   REPLY_MODE,
   REPLY_PACKET,
@@ -24,6 +33,10 @@ import {
   REPLY_USER,
   REPLY_USERS,
   REPLY_WORDS,
+  REPLY_WORKER,
+  REQUEST_BODY,
+  REQUEST_CENTS_HIGH,
+  REQUEST_CENTS_LOW,
   REQUEST_CONNECTION,
   REQUEST_GENERATION,
   REQUEST_KIND,
@@ -40,18 +53,23 @@ import {
 import { Consumer } from '../../lib/ring/consumer.ts';
 import { allocateCounters, CounterReader, CounterWriter } from '../../lib/ring/counters.ts';
 import { allocateDoorbell, DoorbellRinger } from '../../lib/ring/doorbell.ts';
-import { FULL, Producer } from '../../lib/ring/producer.ts';
+import { Producer } from '../../lib/ring/producer.ts';
 import { allocateRing } from '../../lib/ring/ring.ts';
 import { Outbox } from '../../lib/sets/outbox.ts';
 import { SetWorker } from '../../lib/sets/set-worker.ts';
 import { WORKER_COUNTERS, WorkerCount, WorkerSum } from '../../lib/sets/worker-counters.ts';
+import type { SeenRecord } from '../ledger/small-journal.ts';
 import { newPacket } from '../packets/packet-model.ts';
+import { createPacket } from '../packets/packet-steps.ts';
 import { allocateSmallDrops } from '../packets/small-drops.ts';
+import { StepJournal } from './step-journal.ts';
 
 /** A reply as an acceptor finds it; what a kind does not say is left out. */
 export interface Reply {
   kind: keyof typeof ReplyKind;
   acceptor: number;
+  /** Whether it came through the journal, behind a record. */
+  isDurable: boolean;
   connection: number;
   generation: number;
   user: number;
@@ -69,6 +87,11 @@ export interface Reply {
   expiresAt: number;
   mode: number;
   commitment: string;
+  /** WALLET and TRANSFER. */
+  balance: number;
+  held: number;
+  /** The words behind its head. */
+  body: number[];
 }
 
 /** Where a user is connected. */
@@ -83,11 +106,16 @@ export interface RigOptions {
   acceptors: number;
   maxInFlight: number;
   packetSlots: number;
+  /** Slots of the ring to the journal. */
+  entrySlots: number;
   maxUsers?: number;
 }
 
 /** Sequences wrap within a few slots. */
 const FIRST_SEQUENCE = 2 ** 31 - 3;
+/** The worker's index: replies say whose they are. */
+const WORKER = 5;
+const NO_BODY: Int32Array = new Int32Array(0);
 /** Slots of a ring that brings requests: more than a test puts into it between two turns. */
 const REQUEST_SLOTS = 1024;
 const AMOUNT_WORDS = 16_384;
@@ -114,11 +142,13 @@ export class Rig {
   readonly drops: DropTable;
   readonly packets: CountingPacketTable;
   readonly worker: SetWorker;
+  readonly journal: StepJournal;
+  /** Main's index among the acceptors. */
+  readonly main: number;
   readonly #creator: PacketCreator;
   readonly #counters: CounterReader;
+  /** From each acceptor, and from main behind them. */
   readonly #requests: RingEnds[];
-  /** From main. */
-  readonly #commands: RingEnds;
   readonly #replies: Consumer[];
   readonly #outbox: Outbox;
   #nextStamp = 1;
@@ -126,25 +156,27 @@ export class Rig {
   #nextNumber = 0;
 
   constructor(options: Partial<RigOptions> = {}) {
-    this.options = { sets: 4, acceptors: 2, maxInFlight: 64, packetSlots: 512, ...options };
-    const { sets, acceptors, maxInFlight, packetSlots, maxUsers } = this.options;
-    const each = <T>(make: () => T): T[] => Array.from({ length: acceptors }, make);
+    this.options = { sets: 4, acceptors: 2, maxInFlight: 64, packetSlots: 512, entrySlots: 1024, ...options };
+    const { sets, acceptors, maxInFlight, packetSlots, entrySlots, maxUsers } = this.options;
+    const each = <T>(make: () => T): T[] => Array.from({ length: acceptors + 1 }, make);
+    this.main = acceptors;
     this.drops = new DropTable(allocateSmallDrops(sets, AMOUNT_WORDS));
     this.packets = new CountingPacketTable(allocatePackets(packetSlots, 64 * packetSlots));
     this.#creator = new PacketCreator(this.packets, 0, packetSlots, 0, 64 * packetSlots);
     this.#requests = each(openRequestRing);
-    this.#commands = openRequestRing();
     const replies = each(() => allocateRing(2 * maxInFlight, REPLY_WORDS, FIRST_SEQUENCE));
     this.#replies = replies.map((memory) => new Consumer(memory));
+    this.journal = new StepJournal({ producers: 1, targets: acceptors + 1, entrySlots, replySlots: maxInFlight });
     this.#outbox = new Outbox(
       replies.map((memory) => new Producer(memory)),
       each(() => new DoorbellRinger(allocateDoorbell())),
       maxInFlight,
+      this.journal.writers[0],
     );
     const counters = allocateCounters(WORKER_COUNTERS);
     this.#counters = new CounterReader([counters], WORKER_COUNTERS);
     const writer = new CounterWriter(counters, WORKER_COUNTERS);
-    this.worker = new SetWorker(this.drops, this.packets, this.#outbox, writer, maxUsers);
+    this.worker = new SetWorker(WORKER, this.drops, this.packets, this.#outbox, writer, maxUsers);
   }
 
   /** These four send a request, let the worker handle it, and return what the acceptors then find. */
@@ -174,10 +206,22 @@ export class Rig {
     return this.exchange();
   }
 
+  /** Another command of main. @param key in the body, if the command has one */
+  command(kind: RequestKind, user: number, cents: number, key?: string, packet = 0): Reply[] {
+    this.putCommand(kind, user, cents, key, packet);
+    return this.exchange();
+  }
+
   /** Puts a request into its acceptor's ring, with a stamp of its own. Returns the stamp. */
-  put(kind: RequestKind, user: number, at: Place, more: Record<number, number> = {}): number {
+  put(
+    kind: RequestKind,
+    user: number,
+    at: Place,
+    more: Record<number, number> = {},
+    body: Int32Array = NO_BODY,
+  ): number {
     const stamp = this.#nextStamp++;
-    publish(this.#requests[at.acceptor].producer, {
+    const fields = {
       [REQUEST_KIND]: kind,
       [REQUEST_USER]: user,
       [REQUEST_CONNECTION]: at.connection,
@@ -186,30 +230,51 @@ export class Rig {
       [REQUEST_STAMP_LOW]: stamp,
       [REQUEST_RECEIVED]: 7 * stamp,
       ...more,
-    });
+    };
+    publish(this.#requests[at.acceptor].producer, fields, body);
     return stamp;
   }
 
   /** Puts a notice into the ring from main. */
   putNotice(user: number, packet: number): void {
-    publish(this.#commands.producer, {
+    publish(this.#requests[this.main].producer, {
       [REQUEST_KIND]: RequestKind.NOTIFY,
       [REQUEST_USER]: user,
       [REQUEST_PACKET]: packet,
     });
   }
 
-  /** A turn of the worker's thread. */
-  turn(): void {
-    this.worker.sendDeferred();
-    for (const [acceptor, { consumer }] of this.#requests.entries()) this.#handleAll(acceptor, consumer);
-    this.#handleAll(-1, this.#commands.consumer);
-    this.#outbox.flush();
+  /** Puts another command into the ring from main. Returns its stamp, which the answer brings back. */
+  putCommand(kind: RequestKind, user: number, cents: number, key = '', packet = 0): number {
+    const bytes = Buffer.from(key);
+    const body = new Int32Array(Math.ceil(bytes.length / 4));
+    new Uint8Array(body.buffer).set(bytes);
+    return this.put(
+      kind,
+      user,
+      at(this.main, 0, 0),
+      {
+        [REQUEST_CENTS_LOW]: lowWord(cents),
+        [REQUEST_CENTS_HIGH]: highWord(cents),
+        [REQUEST_PACKET]: packet,
+        [REQUEST_RICH]: bytes.length,
+      },
+      body,
+    );
   }
 
-  /** A turn of the worker, then one of each acceptor. */
+  /** A turn of the worker's thread. Returns how many requests it took from each acceptor, and from main behind them. */
+  turn(): number[] {
+    this.worker.sendDeferred();
+    const taken = this.#requests.map(({ consumer }, acceptor) => this.#handleAll(acceptor, consumer));
+    this.#outbox.flush();
+    return taken;
+  }
+
+  /** A turn of the worker, one of the journal, then one of each acceptor. */
   exchange(): Reply[] {
     this.turn();
+    this.journal.step();
     return this.takeAll();
   }
 
@@ -223,18 +288,30 @@ export class Rig {
     }
   }
 
-  /** What all acceptors find in their rings. */
+  /** What all acceptors, and main, find in their rings. */
   takeAll(): Reply[] {
     return this.#replies.flatMap((_, acceptor) => this.takeReplies(acceptor));
   }
 
-  /** What an acceptor finds in its ring; `most` leaves the rest there. */
+  /** What an acceptor finds in its rings, the worker's own first; `most` leaves the rest there. */
   takeReplies(acceptor: number, most = Number.POSITIVE_INFINITY): Reply[] {
-    const ring = this.#replies[acceptor];
-    const count = Math.min(ring.available(), most);
-    const replies = Array.from({ length: count }, (_, i) => readReply(acceptor, ring.words, ring.slotAt(i)));
-    ring.release(count);
-    return replies;
+    const direct = this.takeDirect(acceptor, most);
+    return [...direct, ...this.takeDurable(acceptor, most - direct.length)];
+  }
+
+  /** What an acceptor finds in the ring from the worker. */
+  takeDirect(acceptor: number, most = Number.POSITIVE_INFINITY): Reply[] {
+    return takeFrom(this.#replies[acceptor], acceptor, false, most);
+  }
+
+  /** What an acceptor finds in the ring from the journal. */
+  takeDurable(acceptor: number, most = Number.POSITIVE_INFINITY): Reply[] {
+    return takeFrom(this.journal.replies[acceptor], acceptor, true, most);
+  }
+
+  /** The durable records of one type. */
+  records(type: RecordType): SeenRecord[] {
+    return this.journal.records().filter((record) => record.type === type);
   }
 
   /** Opens a drop whose packets have these amounts, with nothing released yet. Returns its id. */
@@ -257,17 +334,25 @@ export class Rig {
   }
 
   createPacket(changes: Partial<NewPacket> = {}): number {
-    return this.#creator.create(newPacket(changes));
+    return createPacket(this.#creator, newPacket(changes));
   }
 
   retirePacket(packetId: number): void {
     this.#creator.retire(packetId);
   }
 
-  #handleAll(acceptor: number, ring: Consumer): void {
+  #handleAll(acceptor: number, ring: Consumer): number {
     const count = ring.available();
-    for (let i = 0; i < count; i++) this.worker.handle(acceptor, ring.words, ring.slotAt(i));
-    if (count > 0) ring.release(count);
+    let requests = 0;
+    let slots = 0;
+    for (; slots < count && this.#outbox.canRecord(); requests++) {
+      const slot = ring.slotAt(slots);
+      const bodyWords = ring.words[slot + REQUEST_BODY];
+      this.worker.handle(acceptor, ring.words, slot, bodyWords === 0 ? NO_BODY : ring.copyBody(slots, bodyWords));
+      slots += 1 + ring.countBodySlots(bodyWords);
+    }
+    if (slots > 0) ring.release(slots);
+    return requests;
   }
 
   count(name: keyof typeof WorkerCount): number {
@@ -316,21 +401,43 @@ function openRequestRing(): RingEnds {
   return { producer: new Producer(memory), consumer: new Consumer(memory) };
 }
 
-/** Fills a slot, the words that are not named with -1, and publishes it. */
-function publish(ring: Producer, fields: Record<number, number>): void {
+/** Fills a slot, the words that are not named with -1, and publishes it with its body. */
+function publish(ring: Producer, fields: Record<number, number>, body: Int32Array = NO_BODY): void {
+  assert(ring.hasRoom(1 + ring.countBodySlots(body.length)), 'a test puts no more into a ring than fits');
   const slot = ring.claim();
-  assert(slot !== FULL, 'a test puts no more into a ring than fits');
   ring.words.fill(-1, slot, slot + REQUEST_WORDS);
+  ring.words[slot + REQUEST_BODY] = body.length;
   for (const [word, value] of Object.entries(fields)) ring.words[slot + Number(word)] = value;
+  ring.claimBody(body);
   ring.publish();
 }
 
-function readReply(acceptor: number, words: Int32Array, slot: number): Reply {
+function takeFrom(ring: Consumer, acceptor: number, isDurable: boolean, most: number): Reply[] {
+  const replies: Reply[] = [];
+  while (replies.length < most && ring.available() > 0) {
+    const slot = ring.slotAt(0);
+    const bodyWords = ring.words[slot + REPLY_BODY];
+    assert(bodyWords >= 0, 'a reply says whether it has a body');
+    const body = [...ring.copyBody(0, bodyWords)];
+    const slots = 1 + ring.countBodySlots(bodyWords);
+    replies.push(readReply(acceptor, isDurable, ring.words, slot, body));
+    // A slot keeps what its last reply left there: nobody may take that for an answer.
+    for (let i = 0; i < slots; i++) ring.words.fill(-1, ring.slotAt(i), ring.slotAt(i) + REPLY_WORDS);
+    ring.release(slots);
+  }
+  return replies;
+}
+
+function readReply(acceptor: number, isDurable: boolean, words: Int32Array, slot: number, body: number[]): Reply {
   const commitment = Buffer.alloc(4 * COMMITMENT_WORDS);
   for (let i = 0; i < COMMITMENT_WORDS; i++) commitment.writeInt32BE(words[slot + REPLY_COMMITMENT + i], 4 * i);
-  const reply: Reply = {
-    kind: KIND_NAMES[words[slot + REPLY_KIND]] as Reply['kind'],
+  const kind = words[slot + REPLY_KIND];
+  if (kind < ReplyKind.NOTICE)
+    assert.equal(words[slot + REPLY_WORKER], WORKER, 'an answer says whose request it answers');
+  return {
+    kind: KIND_NAMES[kind] as Reply['kind'],
     acceptor,
+    isDurable,
     connection: words[slot + REPLY_CONNECTION],
     generation: words[slot + REPLY_GENERATION],
     user: words[slot + REPLY_USER],
@@ -345,8 +452,8 @@ function readReply(acceptor: number, words: Int32Array, slot: number): Reply {
     expiresAt: words[slot + REPLY_EXPIRES_AT] >>> 0,
     mode: words[slot + REPLY_MODE],
     commitment: commitment.toString('hex'),
+    balance: joinWords(words[slot + REPLY_CENTS_LOW], words[slot + REPLY_CENTS_HIGH]),
+    held: joinWords(words[slot + REPLY_HELD_LOW], words[slot + REPLY_HELD_HIGH]),
+    body,
   };
-  // A slot keeps what its last reply left there: nobody may take that for an answer.
-  words.fill(-1, slot, slot + REPLY_WORDS);
-  return reply;
 }

@@ -1,5 +1,6 @@
 // What one worker's SETs must be indistinguishable from: plain maps and arrays, and the frames that they answer with.
 
+import { RecordType } from '../../lib/ledger/record-layout.ts';
 import { MAX_OPEN_DROPS, MAX_PENDING_NOTICES } from '../../lib/packets/limits.ts';
 import { shakePacketIdOf } from '../../lib/packets/packet-id.ts';
 import { GrabOutcome } from '../../lib/packets/packet-table.ts';
@@ -10,7 +11,14 @@ import type { Place, Reply } from './rig.ts';
 /** What is expected of a reply; nothing is said of the other fields. */
 export type Expected = Partial<Reply>;
 
+/** What is expected of a record of the journal. */
+export interface ExpectedRecord {
+  type: RecordType;
+  payload: number[];
+}
+
 interface ModelDrop {
+  id: number;
   amounts: readonly number[];
   firstNumber: number;
   winsPerUser: number;
@@ -57,8 +65,11 @@ export class SetModel {
   /** The packets that wait for each user, the latest first. */
   readonly notices = new Map<number, number[]>();
   readonly balances = new Map<number, number>();
-  /** What each acceptor is to find, in this order. */
-  readonly expected: Expected[][];
+  /** What each acceptor is to find, in this order: in the ring from the worker, and in the ring from the journal. */
+  readonly direct: Expected[][];
+  readonly durable: Expected[][];
+  /** What the journal is to have. */
+  readonly records: ExpectedRecord[] = [];
   readonly counts: Record<string, number> = {};
   shakeCents = 0;
   grabCents = 0;
@@ -68,7 +79,8 @@ export class SetModel {
     this.sets = sets;
     this.maxInFlight = maxInFlight;
     this.maxUsers = maxUsers;
-    this.expected = Array.from({ length: acceptors }, () => []);
+    this.direct = Array.from({ length: acceptors }, () => []);
+    this.durable = Array.from({ length: acceptors }, () => []);
   }
 
   get waitingCount(): number {
@@ -118,7 +130,8 @@ export class SetModel {
       this.#credit(user, amount);
       this.shakeCents += amount;
       this.#count('shakesWon');
-      this.#emit(at, { ...reply, kind: 'SHAKE', result: ShakeResult.WON, packet, amount });
+      this.records.push({ type: RecordType.WIN, payload: [drop.id, drop.won - 1, packet | 0, user, amount] });
+      this.#emitMoney(at, { ...reply, kind: 'SHAKE', result: ShakeResult.WON, packet, amount });
       return;
     }
     this.#count('shakesNone');
@@ -134,10 +147,14 @@ export class SetModel {
     if (outcome === GrabOutcome.WON) {
       this.#credit(user, amount);
       this.grabCents += amount;
+      const share = this.packets.get(packet)!.grabs.length - 1;
+      this.records.push({ type: RecordType.GRAB, payload: [packet, share, user, amount] });
     }
     this.#count(COUNTER.get(outcome)!);
     this.#keep(user, (other) => other !== packet);
-    this.#emit(at, { ...reply, kind: 'GRAB', result: STATUS.get(outcome)!, packet, amount });
+    const answer: Expected = { ...reply, kind: 'GRAB', result: STATUS.get(outcome)!, packet, amount };
+    if (amount > 0) this.#emitMoney(at, answer);
+    else this.#emit(at, answer);
   }
 
   notify(user: number, packet: number): void {
@@ -145,12 +162,14 @@ export class SetModel {
       this.#count('noticesDropped');
       return;
     }
+    if (this.packets.get(packet)!.grabs.some(({ userId }) => userId === user)) return;
     if ((this.notices.get(user) ?? []).length === MAX_PENDING_NOTICES) {
       this.#prune(user);
       const list = this.notices.get(user)!;
       if (list.length === MAX_PENDING_NOTICES) {
-        list.pop();
+        const dropped = list.pop()!;
         this.#count('noticesDropped');
+        this.records.push({ type: RecordType.NOTICE_DROPPED, payload: [user, dropped] });
       }
     }
     this.notices.set(user, [packet, ...(this.notices.get(user) ?? [])]);
@@ -201,21 +220,26 @@ export class SetModel {
   /** False if there is no room; true also if there is nobody to tell any more. */
   #emitUnasked({ kind, user, to, packet }: Unasked): boolean {
     if (kind === 'NOTICE' && !(this.#hasSession(user, to) && this.packets.has(packet))) return true;
-    if (this.expected[to.acceptor].length >= this.maxInFlight) return false;
+    if (this.direct[to.acceptor].length >= this.maxInFlight) return false;
     const { acceptor, connection, generation } = to;
-    const reply: Expected = { kind, acceptor, connection, generation, user };
+    const reply: Expected = { kind, isDurable: false, acceptor, connection, generation, user };
     if (kind === 'NOTICE') {
       const { totalCents, shares, invited, senderId, expiresAt } = this.packets.get(packet)!.packet;
       const users = [0, 1, 2].map((i) => invited[i] ?? 0);
       Object.assign(reply, { packet, amount: totalCents, count: shares, users, sender: senderId, expiresAt });
       if (this.sessions.get(user)!.rich) reply.commitment = this.packets.get(packet)!.view().commitment;
     }
-    this.expected[acceptor].push(reply);
+    this.direct[acceptor].push(reply);
     return true;
   }
 
   #emit(at: Place, reply: Expected): void {
-    this.expected[at.acceptor].push(reply);
+    this.direct[at.acceptor].push({ ...reply, isDurable: false });
+  }
+
+  /** A reply that tells of money goes through the journal. */
+  #emitMoney(at: Place, reply: Expected): void {
+    this.durable[at.acceptor].push({ ...reply, isDurable: true });
   }
 
   #count(name: string, by = 1): void {

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
+import { ENTRY_WORDS } from '../../lib/ledger/entry-layout.ts';
 import { MAX_PENDING_NOTICES } from '../../lib/packets/limits.ts';
 import { PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { allocatePackets, PacketTable } from '../../lib/packets/packet-table.ts';
@@ -32,6 +33,7 @@ import { WORKER_COUNTERS } from '../../lib/sets/worker-counters.ts';
 import type { WorkerThreadData } from '../../lib/sets/worker-thread.ts';
 import { sleep } from '../net/raw-client.ts';
 import { newPacket } from '../packets/packet-model.ts';
+import { createPacket } from '../packets/packet-steps.ts';
 import { allocateSmallDrops } from '../packets/small-drops.ts';
 
 const MAX_IN_FLIGHT = 512;
@@ -59,22 +61,40 @@ class Bench {
       requests: allocateRing(2 * MAX_IN_FLIGHT, REQUEST_WORDS),
       replies: allocateRing(2 * MAX_IN_FLIGHT, REPLY_WORDS),
       commands: allocateRing(256, REQUEST_WORDS),
+      mainReplies: allocateRing(2 * MAX_IN_FLIGHT, REPLY_WORDS),
       doorbell: allocateDoorbell(),
     };
     const { port1, port2 } = new MessageChannel();
-    t.teardown(() => port1.close());
+    const main = new MessageChannel();
+    t.teardown(() => {
+      port1.close();
+      main.port1.close();
+    });
     const data: WorkerThreadData = {
+      worker: 0,
       stop: this.#stop,
       doorbell: memory.doorbell,
       waitStrategy: 'park',
       counters: allocateCounters(WORKER_COUNTERS),
       drops: allocateSmallDrops(4, 64),
       packets,
-      commands: memory.commands,
+      entries: allocateRing(256, ENTRY_WORDS),
+      journalDoorbell: allocateDoorbell(),
+      restored: {
+        userIds: new Int32Array(),
+        balances: new Float64Array(),
+        notices: new Int32Array(),
+        wins: [],
+        keys: [],
+      },
       maxInFlight: MAX_IN_FLIGHT,
-      acceptors: [{ requests: memory.requests, replies: memory.replies, doorbell: allocateDoorbell(), port: port2 }],
+      acceptors: [
+        { requests: memory.requests, replies: memory.replies, doorbell: allocateDoorbell(), port: port2 },
+        { requests: memory.commands, replies: memory.mainReplies, doorbell: allocateDoorbell(), port: main.port2 },
+      ],
     };
-    this.#worker = new Worker(WORKER_FILE, { workerData: data, transferList: [port2], execArgv: [] });
+    const transferList = [port2, main.port2];
+    this.#worker = new Worker(WORKER_FILE, { workerData: data, transferList, execArgv: [] });
     this.#worker.on('error', (error) => t.fail(`the thread has failed: ${error}`));
     t.teardown(() => this.#worker.terminate());
     this.#requests = new Producer(memory.requests);
@@ -178,7 +198,7 @@ t.test('users who log in again and again, with long lists, cannot make the threa
   const bench = new Bench(t);
   const users = 8;
   for (let i = 0; i < MAX_PENDING_NOTICES; i++) {
-    const packet = bench.creator.create(newPacket());
+    const packet = createPacket(bench.creator, newPacket());
     for (let user = 0; user < users; user++) while (!bench.notify(user, packet)) await nextTurn();
   }
   while (bench.unseenNotices > 0) await nextTurn();

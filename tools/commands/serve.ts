@@ -4,7 +4,7 @@ import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yar
 import { WAIT_STRATEGIES, type WaitStrategyName } from '../../lib/ring/wait-strategy.ts';
 import type { Server } from '../../lib/server.ts';
 import { ServerError } from '../../lib/server-error.ts';
-import { DEFAULT_SERVER_OPTIONS as DEFAULTS } from '../../lib/server-options.ts';
+import { DEFAULT_SERVER_OPTIONS as DEFAULTS, DURABILITIES } from '../../lib/server-options.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -37,6 +37,27 @@ const options = {
     describe: 'how an idle SET worker waits: park costs no CPU, spin costs a core',
   },
   data: { type: 'string', default: DEFAULTS.data, describe: "directory of the server's files, made if it is missing" },
+  durability: {
+    choices: DURABILITIES,
+    default: DEFAULTS.durability,
+    describe: 'what a reply that tells of money waits for: the disk, the system, or nothing',
+  },
+  'keep-segments': {
+    type: 'number',
+    default: DEFAULTS.keepSegments,
+    describe: 'closed segments of the journal that are kept; 0 means all',
+  },
+  'segment-bytes': {
+    type: 'number',
+    default: DEFAULTS.segmentBytes,
+    describe: 'bytes after which a segment of the journal is closed',
+  },
+  wallet: {
+    type: 'string',
+    default: DEFAULTS.wallet,
+    describe: 'module of a payment system that the sends of users are paid from  [default: their balances here]',
+    defaultDescription: '',
+  },
   'report-seconds': {
     type: 'number',
     default: 10,
@@ -57,6 +78,9 @@ const options = {
 /** A second signal this soon is the first one once more: a terminal tells us and whoever started us, who passes it on. */
 const SAME_SIGNAL_MS = 500;
 
+/** How long a server that has failed may take to end, in milliseconds. */
+const FAILED_MS = 5000;
+
 type ServeArguments = InferredOptionTypes<typeof options>;
 type Parsed = ArgumentsCamelCase<ServeArguments>;
 
@@ -75,7 +99,10 @@ async function serve(args: Parsed): Promise<void> {
   const log = openLog(args.logLevel, args.logPretty);
   let server: Server;
   try {
-    server = await startServer(toServerOptions(args), (error) => log.error({ err: error }, 'control request failed'));
+    server = await startServer(toServerOptions(args), {
+      onError: (error) => log.error({ err: error }, error.message),
+      onRecovered: (sentence) => log.info(sentence),
+    });
   } catch (error) {
     if (error instanceof ServerError) throw new UsageError(error.message);
     throw error;
@@ -85,15 +112,20 @@ async function serve(args: Parsed): Promise<void> {
     { port: server.port, controlPort: server.controlPort, sets, acceptors, workers, maxConnections },
     `serving on ${args.host}:${server.port}, control API at http://${args.controlHost}:${server.controlPort}`,
   );
-  log.warn('money is kept in memory only: it does not survive the end of this process');
+  if (args.durability === 'memory') {
+    log.warn('money is kept in memory only: it does not survive the end of this process');
+  }
 
   const printInterval = () => {
     const lines = formatInterval(new Date(), server.takeInterval(), server.latency.takeInterval());
     if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
   };
   const report = args.reportSeconds > 0 ? setInterval(printInterval, args.reportSeconds * 1000) : undefined;
-  server.failed.then((error) => {
+  server.failed.then(async (error) => {
     log.fatal(error.message);
+    // Whoever waits is still answered BUSY; a thread that is stuck must not keep the process.
+    setTimeout(() => process.exit(1), FAILED_MS);
+    if (error.code === 'journal') await server.stop();
     process.exit(1);
   });
   const stop = async (signal: NodeJS.Signals) => {
@@ -127,5 +159,9 @@ function toServerOptions(args: Parsed) {
     losingShake: args.losingShake,
     waitStrategy: args.wait,
     data: args.data,
+    durability: args.durability,
+    keepSegments: args.keepSegments,
+    segmentBytes: args.segmentBytes,
+    wallet: args.wallet,
   };
 }

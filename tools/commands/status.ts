@@ -2,7 +2,7 @@
 
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
 import { formatLatencies } from '../../lib/monitor/latency-table.ts';
-import { formatCents, formatCount, formatTable } from '../../lib/monitor/text-table.ts';
+import { formatCents, formatCount, formatMs, formatTable } from '../../lib/monitor/text-table.ts';
 import type { ServerStatus } from '../../lib/server-status.ts';
 import { callControl, controlOption, printJson } from '../control-client.ts';
 
@@ -27,7 +27,7 @@ async function status(args: ArgumentsCamelCase<StatusArguments>): Promise<void> 
 }
 
 function formatStatus(status: ServerStatus): string[] {
-  const { connections, shakes, grabs, packets, money, latency } = status;
+  const { connections, shakes, grabs, packets, money, transfers, journal, latency } = status;
   const closed = Object.entries(connections.closed).map(([reason, count]) => `${reason} ${formatCount(count)}`);
   return [
     `${status.name}, up ${formatCount(status.uptimeSeconds)} s, level ${status.level}, ` +
@@ -64,6 +64,23 @@ function formatStatus(status: ServerStatus): string[] {
     ...formatTable([
       ['money, yuan', 'funded', 'claimed', 'refunded', 'outstanding', 'difference'],
       ['', ...[money.funded, money.claimed, money.refunded, money.outstanding, money.difference].map(formatCents)],
+    ]),
+    '',
+    ...formatTable([
+      ['users, yuan', 'topped up', 'withdrawn'],
+      ['', formatCents(transfers.toppedUp), formatCents(transfers.withdrawn)],
+    ]),
+    '',
+    ...formatTable([
+      [`journal, ${journal.durability}`, 'records', 'batches', 'MB', 'syncs', 'ms a sync'],
+      [
+        '',
+        formatCount(journal.records),
+        formatCount(journal.batches),
+        (journal.bytes / 2 ** 20).toFixed(1),
+        formatCount(journal.syncs),
+        formatMs(journal.meanSyncUs),
+      ],
     ]),
     '',
     ...formatLatencies('in the server, ms', Object.entries(latency)),

@@ -1,11 +1,17 @@
-// Tries main's way to tell users of packets: the right worker, the order of each user, and nothing lost when a ring is full.
+// Tries main's way to the workers: the right worker, the order of each user, and nothing lost when a ring is full.
 
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import t from 'tap';
 import {
+  joinWords,
+  REQUEST_BODY,
+  REQUEST_CENTS_HIGH,
+  REQUEST_CENTS_LOW,
   REQUEST_KIND,
   REQUEST_PACKET,
+  REQUEST_RICH,
+  REQUEST_STAMP_LOW,
   REQUEST_USER,
   REQUEST_WORDS,
   RequestKind,
@@ -14,7 +20,7 @@ import { Consumer } from '../../lib/ring/consumer.ts';
 import { allocateDoorbell, DoorbellListener, DoorbellRinger } from '../../lib/ring/doorbell.ts';
 import { Producer } from '../../lib/ring/producer.ts';
 import { allocateRing } from '../../lib/ring/ring.ts';
-import { NoticeSender } from '../../lib/sets/notice-sender.ts';
+import { CommandSender } from '../../lib/sets/command-sender.ts';
 import { checkProperty } from '../packets/check-property.ts';
 import { printSeed } from '../packets/seed.ts';
 
@@ -24,7 +30,7 @@ function open(workers: number, sets: number, capacity: number) {
   const memories = Array.from({ length: workers }, () => allocateRing(capacity, REQUEST_WORDS, 2 ** 31 - 3));
   const doorbells = memories.map(() => allocateDoorbell());
   const rings = memories.map(() => 0);
-  const sender = new NoticeSender(
+  const sender = new CommandSender(
     memories.map((memory) => new Producer(memory)),
     doorbells.map((doorbell, i) => new DoorbellRinger(doorbell, () => rings[i]++)),
     sets,
@@ -149,3 +155,41 @@ t.test('whatever fills up when, every user is told of everything in its order', 
     300,
   ),
 );
+
+t.test('each command carries what it is about, keys as its body', (t) => {
+  const memory = allocateRing(64, REQUEST_WORDS, 2 ** 31 - 3);
+  const sender = new CommandSender([new Producer(memory)], [new DoorbellRinger(allocateDoorbell())], 8);
+  const cents = 2 ** 40 + 5;
+  const key = '红包 and a key that takes more than one slot of the ring to hold';
+  sender.credit(3, cents);
+  sender.reserve(77, 3, cents);
+  sender.endReserve(RequestKind.COMMIT, 3, cents);
+  sender.transfer(RequestKind.TOPUP, 78, 3, cents, key);
+  sender.endSend(3, key, 1_048_576);
+  sender.flush();
+  const ring = new Consumer(memory);
+  const found: unknown[] = [];
+  for (let i = 0; i < ring.available(); ) {
+    const { words } = ring;
+    const slot = ring.slotAt(i);
+    const body = ring.copyBody(i, words[slot + REQUEST_BODY]);
+    found.push({
+      kind: words[slot + REQUEST_KIND],
+      user: words[slot + REQUEST_USER],
+      id: words[slot + REQUEST_STAMP_LOW],
+      packet: words[slot + REQUEST_PACKET],
+      cents: joinWords(words[slot + REQUEST_CENTS_LOW], words[slot + REQUEST_CENTS_HIGH]),
+      key: Buffer.from(body.buffer, 0, words[slot + REQUEST_RICH]).toString('utf8'),
+    });
+    i += 1 + ring.countBodySlots(words[slot + REQUEST_BODY]);
+  }
+  const nothing = { user: 3, id: 0, packet: 0, cents: 0, key: '' };
+  t.strictSame(found, [
+    { ...nothing, kind: RequestKind.CREDIT, cents },
+    { ...nothing, kind: RequestKind.RESERVE, cents, id: 77 },
+    { ...nothing, kind: RequestKind.COMMIT, cents },
+    { ...nothing, kind: RequestKind.TOPUP, cents, id: 78, key },
+    { ...nothing, kind: RequestKind.SENT, packet: 1_048_576, key },
+  ]);
+  t.end();
+});
