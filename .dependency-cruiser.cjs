@@ -42,6 +42,13 @@ module.exports = {
       to: { path: '^(lib|tools|test)/', pathNot: '^lib/(protocol|monitor)/' },
     },
     {
+      name: 'the-audit-shares-no-code-with-the-ledger',
+      comment: 'a second reader that copied a mistake could not find it',
+      severity: 'error',
+      from: { path: '^tools/audit/' },
+      to: { path: '^lib/', pathNot: '^lib/monitor/' },
+    },
+    {
       name: 'nothing-ships-a-test',
       severity: 'error',
       from: { pathNot: '^test/' },

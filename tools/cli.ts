@@ -1,13 +1,15 @@
-// The command line: hongbao serve | load | drop | send | status. Each command is a file in commands/.
+// The command line: hongbao serve | load | drop | send | status | audit | verify. Each command is a file in commands/.
 
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../lib/version.ts';
+import { auditCommand } from './commands/audit.ts';
 import { dropCommand } from './commands/drop.ts';
 import { loadCommand } from './commands/load.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
+import { verifyCommand } from './commands/verify.ts';
 import { UsageError } from './usage-error.ts';
 
 await yargs(hideBin(process.argv))
@@ -18,7 +20,9 @@ await yargs(hideBin(process.argv))
   .command(dropCommand)
   .command(sendCommand)
   .command(statusCommand)
-  .demandCommand(1, 'say what to do: serve, load, drop, send or status')
+  .command(auditCommand)
+  .command(verifyCommand)
+  .demandCommand(1, 'say what to do: serve, load, drop, send, status, audit or verify')
   .strict()
   .recommendCommands()
   .wrap(Math.min(110, process.stdout.columns ?? 110))
