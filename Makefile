@@ -7,10 +7,10 @@ HONGBAO = node tools/hongbao.js
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load drop send status test check format pack clean
+.PHONY: help install run load drop send status audit chaos sim bench-grabs test check format pack clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 	@echo
 	@echo '  ARGS="..." is handed through: make run ARGS="--port 1025 --workers 2"; ARGS=--help says what there is'
 
@@ -34,6 +34,18 @@ send: node_modules/.installed ## send packets to users, who are told and grab
 
 status: node_modules/.installed ## show what a running server says of itself
 	@$(HONGBAO) status $(ARGS)
+
+audit: node_modules/.installed ## check the journal of ./data with a second reader
+	@$(HONGBAO) audit $(or $(ARGS),data)
+
+chaos: node_modules/.installed ## kill a loaded server 20 times, and check that nothing acknowledged is lost
+	@node tools/chaos/chaos.ts $(ARGS)
+
+sim: node_modules/.installed ## thousands of seeded simulations with crashes, against a plain model
+	@node test/sim/run-sim.ts $(ARGS)
+
+bench-grabs: node_modules/.installed ## durable grabs a second, beside Redis with Lua where it is installed
+	@node tools/bench/grabs.ts $(ARGS)
 
 test: check ## lint, type check, and all tests
 	tap $(ARGS)
