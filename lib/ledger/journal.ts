@@ -93,8 +93,8 @@ export class Journal {
   /** One group commit: everything that is there now. Returns how many entries that were. */
   step(): number {
     const { producers, disk } = this.#parts;
-    // Main first: see the head of this file.
-    for (let p = producers.length - 1; p >= 0; p--) this.#taken[p] = producers[p].entries.available();
+    // Main first, and each as it is now, not as it was at an earlier look: see the head of this file.
+    for (let p = producers.length - 1; p >= 0; p--) this.#taken[p] = producers[p].entries.refresh();
     if (disk !== undefined && !this.#hasFailed) {
       try {
         this.#write(disk.builder, disk.writer);

@@ -30,6 +30,13 @@ export class Consumer {
     return (this.#cachedCursor - this.#next) | 0;
   }
 
+  /** Like `available`, but always with a new look at the producer's cursor: everything published before the call counts. */
+  refresh(): number {
+    // ACQUIRE cursor: as in available().
+    this.#cachedCursor = Atomics.load(this.words, CURSOR_WORD);
+    return (this.#cachedCursor - this.#next) | 0;
+  }
+
   /** The place in `words` of the slot `index` places behind the next one; index < available(). */
   // HOT
   slotAt(index: number): number {

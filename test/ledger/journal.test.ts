@@ -173,14 +173,14 @@ t.test('what main enters comes behind everything that was in the other rings bef
     const rig = new Rig({ workers: 2 });
     let left = looks;
     for (const consumer of rig.consumers) {
-      const available = consumer.available.bind(consumer);
-      consumer.available = () => {
+      const refresh = consumer.refresh.bind(consumer);
+      consumer.refresh = () => {
         if (left-- === 0) {
           rig.enter(0, [10]);
           rig.enter(1, [11]);
           rig.enter(2, [20]);
         }
-        return available();
+        return refresh();
       };
     }
     for (let i = 0; i < 4; i++) rig.journal.step();
@@ -188,6 +188,17 @@ t.test('what main enters comes behind everything that was in the other rings bef
     t.equal(order.length, 3);
     t.equal(order[2], 20, `published before look ${looks + 1}: main's comes last`);
   }
+  t.end();
+});
+
+t.test('a look at the rings before the turn does not make it take old news of them', (t) => {
+  const rig = new Rig({ workers: 1 });
+  rig.enter(0, [1]);
+  t.ok(rig.journal.hasWork(), 'as before it sleeps');
+  rig.enter(0, [2]);
+  rig.enter(1, [3]);
+  rig.journal.step();
+  t.strictSame(rig.payloads(), [[1], [2], [3]], 'what main saw before its own is in the same batch');
   t.end();
 });
 
