@@ -14,7 +14,7 @@ import {
 } from '../protocol/extended.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { packFrame } from '../protocol/message-pack.ts';
-import { GRAB_STATUS_NAMES, LoginResult, Opcode, SEND_STATUS_NAMES } from '../protocol/opcodes.ts';
+import { GRAB_STATUS_NAMES, LoginResult, Opcode, SEND_STATUS_NAMES, ShakeResult } from '../protocol/opcodes.ts';
 import {
   COMMITMENT_WORDS,
   joinWords,
@@ -172,6 +172,7 @@ export class ReplyPath {
 
   #shake(connection: number, words: Int32Array, slot: number): void {
     const { outgoing } = this.#parts;
+    const result = words[slot + REPLY_RESULT];
     const place = outgoing.reserve(connection, SHAKE_RESULT_BYTES);
     writeShakeResult(
       outgoing.bytes,
@@ -179,8 +180,9 @@ export class ReplyPath {
       words[slot + REPLY_STAMP_HIGH],
       words[slot + REPLY_STAMP_LOW],
       words[slot + REPLY_USER],
-      words[slot + REPLY_RESULT],
-      words[slot + REPLY_PACKET],
+      result,
+      // A win whose record was lost still names its packet here.
+      result === ShakeResult.WON ? words[slot + REPLY_PACKET] : 0,
       words[slot + REPLY_AMOUNT],
     );
   }

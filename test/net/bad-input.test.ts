@@ -176,6 +176,71 @@ check('a request before the login closes the connection', async (t) => {
   }
 });
 
+const aSend = { users: [1, 2], totalCents: 100, shares: 2, key: 'a key' };
+
+const badMoney: Record<string, [opcode: number, body: unknown]> = {
+  'a SEND of nothing': [Opcode.SEND, null],
+  'a SEND of a list': [Opcode.SEND, [1, 2]],
+  'a SEND without a key': [Opcode.SEND, { users: [1], totalCents: 100, shares: 2 }],
+  'a SEND with a key that is too long': [Opcode.SEND, { ...aSend, key: 'é'.repeat(33) }],
+  'a SEND to nobody': [Opcode.SEND, { ...aSend, users: [] }],
+  'a SEND to one user twice': [Opcode.SEND, { ...aSend, users: [1, 1] }],
+  'a SEND to more than a thousand': [Opcode.SEND, { ...aSend, users: Array.from({ length: 1001 }, (_, i) => i) }],
+  'a SEND of half a cent': [Opcode.SEND, { ...aSend, totalCents: 0.5 }],
+  'a SEND of less than nothing': [Opcode.SEND, { ...aSend, totalCents: -100 }],
+  'a SEND of more than there is': [Opcode.SEND, { ...aSend, totalCents: 2 ** 31 }],
+  'a SEND of a text': [Opcode.SEND, { ...aSend, totalCents: '100' }],
+  'a SEND of an unknown mode': [Opcode.SEND, { ...aSend, mode: 'random' }],
+  'a SEND that is over at once': [Opcode.SEND, { ...aSend, expiresInSeconds: 0 }],
+  'a SEND with a note that is too long': [Opcode.SEND, { ...aSend, note: '红'.repeat(26) }],
+  'a WALLET with a key': [Opcode.WALLET, { userId: 2 }],
+  'a WALLET of a number': [Opcode.WALLET, 7],
+  'a RECORDS of nothing': [Opcode.RECORDS, null],
+  'a RECORDS without an end': [Opcode.RECORDS, { limit: 101 }],
+  'a RECORDS of packet 0': [Opcode.RECORDS, { packetId: 0 }],
+  'a RECORDS before the first': [Opcode.RECORDS, { before: 0 }],
+};
+
+for (const [what, [opcode, body]] of Object.entries(badMoney)) {
+  check(`${what} is a bad body, and moves nothing`, async (t) => {
+    await checkClose(t, server, 'body', async () => {
+      const client = await greet(1);
+      client.send(frame(opcode, pack(body)), shake());
+      t.equal((await client.take(Opcode.ERROR)).body.code, 'body');
+      await client.end();
+      t.equal(client.frames.length, 2, 'what stands behind is not read');
+    });
+  });
+}
+
+check('SEND, WALLET and RECORDS before the login close the connection', async (t) => {
+  for (const [opcode, body] of [
+    [Opcode.SEND, aSend],
+    [Opcode.WALLET, null],
+    [Opcode.RECORDS, {}],
+  ] as const) {
+    await checkClose(t, server, 'not-logged-in', async () => {
+      const client = await RawClient.open(server.port);
+      client.send(frame(opcode, pack(body)));
+      t.equal(await client.end(), 'end');
+      t.same(client.frames, []);
+    });
+  }
+});
+
+check('a classic session may ask for its money too, in extended frames', async (t) => {
+  const client = await RawClient.open(server.port);
+  client.send(login(4711), frame(Opcode.WALLET, pack({}), 61), frame(Opcode.SEND, pack(aSend), 62));
+  client.send(frame(Opcode.RECORDS, pack({}), 63));
+  const wallet = await client.take(Opcode.WALLET_RESULT);
+  t.strictSame([wallet.stamp, wallet.body], [61n, { balanceCents: 0, reservedCents: 0 }]);
+  const sent = await client.take(Opcode.SENT);
+  t.strictSame([sent.stamp, sent.body], [62n, { status: 'INSUFFICIENT' }]);
+  const records = await client.take(Opcode.RECORDS_RESULT);
+  t.strictSame([records.stamp, records.body], [63n, { records: [] }]);
+  client.leave();
+});
+
 check('a user id out of range is refused; the connection may try again', async (t) => {
   const client = await RawClient.open(server.port);
   for (const userId of [HIGHEST_USER + 1, 0xffff_ffff]) {
