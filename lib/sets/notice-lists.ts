@@ -5,6 +5,8 @@
 
 const NONE = -1;
 const FIRST_CELLS = 1024;
+/** What a length can be: 16 bits. */
+const MOST_COUNTED = 0xffff;
 
 /** Owned by one worker. Rows are those of its UserTable. */
 export class NoticeLists {
@@ -28,14 +30,20 @@ export class NoticeLists {
 
   /** Puts a packet on a user's list. Returns false, and does nothing, when the list is full. */
   add(row: number, packetId: number): boolean {
+    if (this.count(row) >= this.#maxLength) return false;
+    this.force(row, packetId);
+    return true;
+  }
+
+  /** Puts a packet on a user's list even if that is full; nothing happens once no more can be counted. */
+  force(row: number, packetId: number): void {
     this.#growRows(row);
-    if (this.#lengths[row] === this.#maxLength) return false;
+    if (this.#lengths[row] === MOST_COUNTED) return;
     const cell = this.#takeCell();
     this.#packets[cell] = packetId;
     this.#next[cell] = this.#heads[row];
     this.#heads[row] = cell;
     this.#lengths[row]++;
-    return true;
   }
 
   /** Takes a packet off a user's list; nothing happens if it is not on it. */

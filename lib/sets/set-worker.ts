@@ -106,7 +106,8 @@ export class SetWorker {
     }
     for (let i = 0; i < notices.length; i += 2) {
       const row = this.#ensureRow(notices[i]);
-      if (row !== NO_ROW) this.#enlist(row, notices[i + 1]);
+      // Also beyond the bound, which a crash may have left: nothing can be recorded yet.
+      if (row !== NO_ROW) this.#notices.force(row, notices[i + 1]);
     }
     for (const { slot, dropId, userId, count } of wins) {
       this.#dropSlot = slot;
@@ -326,7 +327,7 @@ export class SetWorker {
   #enlist(row: number, packetId: number): void {
     if (this.#notices.add(row, packetId)) return;
     this.#pruneNotices(row);
-    if (this.#notices.count(row) === MAX_PENDING_NOTICES) {
+    if (this.#notices.count(row) >= MAX_PENDING_NOTICES) {
       const { entries } = this.#outbox;
       entries.begin(RecordType.NOTICE_DROPPED, NOTICE_DROPPED.WORDS);
       entries.set(NOTICE_DROPPED.USER, this.#users.userIds[row]);
@@ -334,7 +335,7 @@ export class SetWorker {
       entries.publish();
       this.#counters.add(WorkerCount.noticesDropped, 1);
     }
-    this.#notices.add(row, packetId);
+    this.#notices.force(row, packetId);
   }
 
   /** What concerns the user's own money, for a session that stands. */

@@ -96,12 +96,18 @@ export class Wallets {
         this.#users.held[row] -= cents;
         break;
       case RequestKind.CREDIT:
-        this.#users.balances[row] += cents;
+        // Whoever sent from an external wallet before the last start may not have been here since.
+        this.#credit(this.#ensureRow(userId), cents);
         break;
       case RequestKind.SENT:
         this.#endSend(userId, keyOf(words, slot, body), words[slot + REQUEST_PACKET]);
         break;
     }
+  }
+
+  /** A table that is full has no place for a user: his cents are in the journal, and here after the next start. */
+  #credit(row: number, cents: number): void {
+    if (row !== NO_ROW) this.#users.balances[row] += cents;
   }
 
   /** Passes a send on to main, unless its key says that it has been done, or is being done. */

@@ -1,7 +1,8 @@
 // The thread of a SET worker: takes requests from its rings in batches, answers them, and sleeps when there are none.
 //
 // It blocks in its wait strategy, so it owns no socket, timer, promise, or port to receive on; the ports in its data
-// are only posted to. It stops when the stop word is set and its rings are empty. An error ends the process.
+// are only posted to. It stops when the stop word is set and nothing more can be taken from its rings: they are empty, or
+// the journal takes no more. An error ends the process.
 
 import type { MessagePort } from 'node:worker_threads';
 import { workerData } from 'node:worker_threads';

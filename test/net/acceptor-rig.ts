@@ -19,6 +19,7 @@ import {
   REPLY_STAMP_LOW,
   REPLY_USER,
   REPLY_WORDS,
+  REPLY_WORKER,
   REQUEST_CONNECTION,
   REQUEST_GENERATION,
   REQUEST_KIND,
@@ -118,7 +119,8 @@ export class AcceptorRig {
   constructor({ sets = 4, workers = 1, maxConnections = 64 }: RigOptions = {}) {
     const each = <T>(make: () => T): T[] => Array.from({ length: workers }, make);
     const requests = each(() => allocateRing(2 * MAX_IN_FLIGHT, REQUEST_WORDS));
-    const replies = each(() => allocateRing(2 * MAX_IN_FLIGHT, REPLY_WORDS));
+    // Of the workers, of the journal, and of main.
+    const replies = Array.from({ length: workers + 2 }, () => allocateRing(2 * MAX_IN_FLIGHT, REPLY_WORDS));
     const counters = allocateCounters(ACCEPTOR_COUNTERS);
     const stock = Stock.allocate(sets);
     this.stock = new Stock(stock);
@@ -189,19 +191,28 @@ export class AcceptorRig {
     return requests;
   }
 
-  /** A worker answers a request in kind. */
-  answer(request: RigRequest, reply: Partial<RigReply> = {}, worker = 0): void {
+  /** The rings that bring replies and belong to no worker. */
+  get journalRing(): number {
+    return this.links.length;
+  }
+
+  get mainRing(): number {
+    return this.links.length + 1;
+  }
+
+  /** A worker answers a request in kind. @param ring the reply comes through it: the worker's own, the journal's or main's */
+  answer(request: RigRequest, reply: Partial<RigReply> = {}, worker = 0, ring = worker): void {
     const { connection, generation, userId, packetId, stampLow, rich } = request;
     const kind = REPLY_OF[request.kind]!;
-    this.say({ kind, connection, generation, userId, packetId, stampLow, rich, ...reply }, worker);
+    this.say({ kind, connection, generation, userId, packetId, stampLow, rich, ...reply }, worker, ring);
   }
 
   /** A worker says something; false when its ring is full. */
-  say(reply: RigReply, worker = 0): boolean {
-    const ring = this.#replies[worker];
-    const place = ring.claim();
+  say(reply: RigReply, worker = 0, ring = worker): boolean {
+    const producer = this.#replies[ring];
+    const place = producer.claim();
     if (place === FULL) return false;
-    const { words } = ring;
+    const { words } = producer;
     words.fill(0, place, place + REPLY_WORDS);
     words[place + REPLY_KIND] = reply.kind;
     words[place + REPLY_CONNECTION] = reply.connection;
@@ -213,7 +224,8 @@ export class AcceptorRig {
     words[place + REPLY_STAMP_HIGH] = 0;
     words[place + REPLY_STAMP_LOW] = reply.stampLow ?? 0;
     words[place + REPLY_RICH] = reply.rich ?? 0;
-    ring.publish();
+    words[place + REPLY_WORKER] = worker;
+    producer.publish();
     return true;
   }
 

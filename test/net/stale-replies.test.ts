@@ -98,6 +98,33 @@ t.test('late replies are not counted against the requests of whoever came after'
   t.end();
 });
 
+t.test('a reply counts for the worker whose request it answers, whichever ring brings it', (t) => {
+  const rig = new AcceptorRig({ workers: 2 });
+  for (let set = 0; set < 4; set++) rig.stock.add(set, 1);
+  const users = [4, 5].map((userId) => rig.join(userId, login(userId)).connection);
+  for (const connection of users) rig.receive(connection, shake(1), grab(0x10_0000, 2), grab(0x10_0001, 3));
+  const [first, second] = [rig.takeRequests(0), rig.takeRequests(1)];
+  t.strictSame([rig.links[0].inFlight, rig.links[1].inFlight], [3, 3]);
+  rig.answer(second[0], {}, 1, rig.journalRing);
+  rig.answer(second[1], {}, 1, rig.mainRing);
+  rig.drain();
+  t.strictSame([rig.links[0].inFlight, rig.links[1].inFlight], [3, 1]);
+  rig.answer(first[0], {}, 0, rig.journalRing);
+  rig.answer(second[2], {}, 1);
+  rig.drain();
+  t.strictSame([rig.links[0].inFlight, rig.links[1].inFlight], [2, 0]);
+  t.strictSame(
+    users.map((connection) => rig.transport.take(connection).length),
+    [1, 3],
+  );
+  t.notOk(rig.acceptor.isDrained);
+  rig.answer(first[1], {}, 0, rig.mainRing);
+  rig.answer(first[2]);
+  rig.drain();
+  t.ok(rig.acceptor.isDrained);
+  t.end();
+});
+
 t.test('a connection that is being closed gets nothing more, though it is not gone yet', (t) => {
   const rig = new AcceptorRig();
   rig.stock.add(1, 1);

@@ -31,12 +31,13 @@ import { allocateRing } from '../../lib/ring/ring.ts';
 import { BATCH_REQUESTS, MAX_DEFERRED_BEFORE_REQUESTS } from '../../lib/sets/limits.ts';
 import { WORKER_COUNTERS } from '../../lib/sets/worker-counters.ts';
 import type { WorkerThreadData } from '../../lib/sets/worker-thread.ts';
-import { sleep } from '../net/raw-client.ts';
+import { sleep, waitFor } from '../net/raw-client.ts';
 import { newPacket } from '../packets/packet-model.ts';
 import { createPacket } from '../packets/packet-steps.ts';
 import { allocateSmallDrops } from '../packets/small-drops.ts';
 
 const MAX_IN_FLIGHT = 512;
+const ENTRY_SLOTS = 256;
 const WORKER_FILE = new URL('../../lib/sets/worker-thread.ts', import.meta.url);
 
 /** How long anything may take before a test gives up on it. */
@@ -46,6 +47,8 @@ const PATIENCE_MS = 8000;
 class Bench {
   readonly creator: PacketCreator;
   readonly replies: Consumer;
+  /** What it enters into the journal, which this thread is too. */
+  readonly entries: Consumer;
   /** Requests without a reply. */
   inFlight = 0;
   readonly #stop = new SharedArrayBuffer(4);
@@ -62,6 +65,7 @@ class Bench {
       replies: allocateRing(2 * MAX_IN_FLIGHT, REPLY_WORDS),
       commands: allocateRing(256, REQUEST_WORDS),
       mainReplies: allocateRing(2 * MAX_IN_FLIGHT, REPLY_WORDS),
+      entries: allocateRing(ENTRY_SLOTS, ENTRY_WORDS),
       doorbell: allocateDoorbell(),
     };
     const { port1, port2 } = new MessageChannel();
@@ -78,7 +82,7 @@ class Bench {
       counters: allocateCounters(WORKER_COUNTERS),
       drops: allocateSmallDrops(4, 64),
       packets,
-      entries: allocateRing(256, ENTRY_WORDS),
+      entries: memory.entries,
       journalDoorbell: allocateDoorbell(),
       restored: {
         userIds: new Int32Array(),
@@ -101,6 +105,7 @@ class Bench {
     this.#commands = new Producer(memory.commands);
     this.#doorbell = new DoorbellRinger(memory.doorbell);
     this.replies = new Consumer(memory.replies);
+    this.entries = new Consumer(memory.entries);
   }
 
   /** Sends a request, if one more may be in flight. */
@@ -126,6 +131,18 @@ class Bench {
   /** Notices that the thread has not taken. */
   get unseenNotices(): number {
     return this.#commands.countOccupied();
+  }
+
+  /** Requests that the thread has not taken. */
+  get unseenRequests(): number {
+    return this.#requests.countOccupied();
+  }
+
+  /** The journal has written so many entries, each of one slot: it gives them back, and the thread is not rung for it. */
+  writeEntries(most: number): number {
+    const count = Math.min(most, this.entries.available());
+    if (count > 0) this.entries.release(count);
+    return count;
   }
 
   /** Takes up to `most` replies: the kind and the stamp of each. */
@@ -193,6 +210,30 @@ t.test('a thread that is told to stop answers what is in its rings first', async
   t.equal(bench.inFlight, 0);
   t.end();
 });
+
+t.test(
+  'a thread whose journal is full leaves requests in their ring, and takes them up when there is room',
+  async (t) => {
+    const bench = new Bench(t);
+    bench.ask(RequestKind.LOGIN, 7, 0);
+    await waitFor('the login', () => bench.take(1).length === 1);
+    // Each is answered through the journal.
+    for (let stamp = 1; stamp <= MAX_IN_FLIGHT; stamp++) bench.ask(RequestKind.WALLET, 7, stamp);
+    await waitFor('the journal to be full', () => bench.unseenRequests === MAX_IN_FLIGHT - ENTRY_SLOTS);
+    await sleep(50);
+    t.equal(bench.unseenRequests, MAX_IN_FLIGHT - ENTRY_SLOTS, 'no more is taken');
+    t.equal(bench.entries.available(), ENTRY_SLOTS);
+    let written = 0;
+    await waitFor('every request to be taken', () => {
+      written += bench.writeEntries(10);
+      return written === MAX_IN_FLIGHT;
+    });
+    t.equal(bench.unseenRequests, 0);
+    t.equal(bench.take(1000).length, 0, 'none was answered past the journal');
+    t.equal(await bench.stop(), 0);
+    t.equal(bench.writeEntries(1000), 0, 'nor entered twice');
+  },
+);
 
 t.test('users who log in again and again, with long lists, cannot make the thread hoard notices', async (t) => {
   const bench = new Bench(t);
