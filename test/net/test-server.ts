@@ -70,15 +70,32 @@ export async function call(
   return { status: response.status, body: await response.json() };
 }
 
-/** Has the house send packets at once, and waits until they are there. Of one server only one at a time. */
-export async function send(server: Server, body: object): Promise<{ id: number; packetIds: number[] }> {
+/** Has the house send packets at once, and waits until they are there and their users are invited. One at a time. */
+export async function send(
+  server: Server,
+  body: { users: readonly number[]; [field: string]: unknown },
+): Promise<{ id: number; packetIds: number[] }> {
   const { packets } = await server.status();
   const { body: started } = await call(server, 'POST', '/sends', { count: 1, rate: 10_000, ...body });
   await waitFor('the packets to be created', async () => {
     return (await call(server, 'GET', `/sends/${started.id}`)).body.created === started.count;
   });
+  await passWorkers(server, body.users);
   const packetIds = Array.from({ length: started.count }, (_, i) => packetIdAt(packets.sent + i));
   return { id: started.id, packetIds };
+}
+
+/** Waits until the workers of some users have done what main told them so far: it takes commands in their order. */
+async function passWorkers(server: Server, [first, last]: readonly number[]): Promise<void> {
+  const { workers, sets } = server.options;
+  const workerOf = (userId: number) => (userId % sets) % workers;
+  const seen = new Set<number>();
+  for (let userId = first; userId <= last && seen.size < workers; userId++) {
+    if (seen.has(workerOf(userId))) continue;
+    seen.add(workerOf(userId));
+    // More than anybody has: it is refused, and leaves nothing behind.
+    await call(server, 'POST', `/users/${userId}/withdraw`, { cents: 900_000_000_000_000, key: 'passing by' });
+  }
 }
 
 /** The id of the packet that a server creates next after so many, while no slot has been used twice. */
