@@ -10,7 +10,6 @@ import { recover } from '../../lib/ledger/recovery.ts';
 import { PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { allocatePackets, PacketTable } from '../../lib/packets/packet-table.ts';
 import { split } from '../../lib/packets/split.ts';
-import type { Send } from '../../lib/protocol/extended.ts';
 import { FakeDisk } from '../ledger/fake-disk.ts';
 import { seedBytes, TestRandom } from '../packets/seed.ts';
 import { compareLive, compareRecovered, listUntold } from './agreement.ts';
@@ -22,6 +21,7 @@ import { type Undo, undoAll } from './patches.ts';
 import { installPauses } from './preemption.ts';
 import { type Connection, nothingTold, SimClients } from './sim-clients.ts';
 import { SimClock } from './sim-clock.ts';
+import { SimDeeds } from './sim-deeds.ts';
 import { type ServerShape, SimServer } from './sim-server.ts';
 import { WatchedDisk } from './watched-disk.ts';
 
@@ -40,13 +40,6 @@ type Thread = 'main' | 'journal' | number;
 /** The machine is off: thrown through whatever was running. */
 class PowerLoss extends Error {}
 
-interface Transfer {
-  kind: 'topUp' | 'withdraw';
-  userId: number;
-  cents: number;
-  key: string;
-}
-
 /** Threads that may be interrupted at once. */
 const MOST_INTERRUPTED = 3;
 /** Turns of the queue of promises after each step of main: its longest chain has fewer. */
@@ -55,8 +48,6 @@ const PROMISE_TURNS = 24;
 const MOST_ROUNDS = 3000;
 /** Words of the arena of packets for each slot: more than their packets need. */
 const WORDS_PER_SLOT = 128;
-/** What main may refuse: of a drop, too, whose opening is on the disk and that it has not opened yet. */
-const REFUSALS = ['no_room', 'busy', 'insufficient', 'key_reused', 'not_found'];
 const DIRECTORY = '/nonexistent';
 
 /** Runs one seed. @throws AssertionError, LedgerError: what was found */
@@ -84,35 +75,24 @@ class Simulation {
   readonly #knownPackets = new Set<number>();
   readonly #users: number[];
   readonly #counts: SimCounts = { steps: 0, crashes: 0, grabs: 0, wins: 0, sends: 0, refunds: 0 };
-  /** Sends and transfers so far, to be repeated. */
-  readonly #sends: { userId: number; send: Send }[] = [];
-  readonly #transfers: Transfer[] = [];
-  readonly #done = new Set<string>();
   /** One in so many points at which a thread may be interrupted interrupts it. */
   readonly #pauseOdds: number;
   /** The same for the points between a grab or a win and its record. */
   readonly #criticalOdds: number;
-  readonly #isFlood: boolean;
   readonly #packetSlots: number;
   #seeds = 0;
-  #keys = 0;
   #reader = new FactReader(this.#disk);
   #server!: SimServer;
   #clients!: SimClients;
-  /** Counts the servers; what an earlier one promised is forgotten. */
-  #life = 0;
   #isDead = true;
   /** Threads are not interrupted. */
   #isCalm = false;
   #running: Thread | undefined;
   readonly #interrupted = new Set<Thread>();
-  /** Promises of main that are not settled. */
-  #promised = 0;
   #splits: (() => void)[] = [];
   /** What was found in the midst of something else: thrown at the end of the step. */
   #failure: unknown;
-  /** Drops that were ended by hand. */
-  readonly #closedDrops = new Set<number>();
+  readonly #deeds: SimDeeds;
 
   constructor(seed: number, broken: BrokenRule | undefined) {
     this.#seed = seed;
@@ -124,13 +104,22 @@ class Simulation {
     this.#users = Array.from({ length: 3 + random.below(8) }, (_, i) => first + i);
     this.#pauseOdds = random.pick([20, 50, 1_000_000]);
     this.#criticalOdds = random.pick([2, 3, 10]);
-    this.#isFlood = random.below(25) === 0;
-    this.#packetSlots = this.#isFlood ? 200 : random.pick([8, 40, 200]);
+    const isFlood = random.below(25) === 0;
+    this.#packetSlots = isFlood ? 200 : random.pick([8, 40, 200]);
+    this.#deeds = new SimDeeds({
+      random,
+      books: this.#books,
+      clock: this.#clock,
+      users: this.#users,
+      packetSlots: this.#packetSlots,
+      isFlood,
+      isDead: () => this.#isDead,
+    });
   }
 
   async run(): Promise<SimCounts> {
     await this.#start();
-    for (let i = 0; i < 4; i++) this.#control();
+    for (let i = 0; i < 4; i++) this.#deeds.control();
     for (let steps = 100 + this.#random.below(400); steps > 0; steps--) await this.#step();
     await this.#end();
     const { packets, wins, sends, refunds } = this.#books;
@@ -168,7 +157,7 @@ class Simulation {
     else if (luck < 62) this.#runThread('main', () => this.#server.work.onDoorbell());
     else if (luck < 75) this.#runThread('main', () => this.#server.work.tick());
     else if (luck < 78) this.#clock.advance(this.#random.pick([10, 1000, 5000]));
-    else if (luck < 90) this.#act();
+    else if (luck < 90) this.#runThread(undefined, () => this.#deeds.act());
     else if (luck < 98) this.#read();
     else if (!this.#interrupted.has('main')) this.#crash();
   }
@@ -189,14 +178,14 @@ class Simulation {
     this.#counts.steps++;
     const luck = this.#random.below(1000);
     try {
-      if (luck < 300) this.#act();
+      if (luck < 300) this.#runThread(undefined, () => this.#deeds.act());
       else if (luck < 520) this.#turnWorker();
       else if (luck < 640) this.#turnJournal();
       else if (luck < 720) this.#runThread('main', () => this.#server.work.tick());
       else if (luck < 780) this.#runThread('main', () => this.#server.work.onDoorbell());
       else if (luck < 860) this.#read();
       else if (luck < 900) this.#clock.advance(this.#random.pick([1, 10, 100, 1000, 3000]));
-      else if (luck < 940) this.#runThread('main', () => this.#control());
+      else if (luck < 940) this.#runThread('main', () => this.#deeds.control());
       else if (luck < 965) this.#runThread('main', () => this.#moveOutside());
       else if (luck < 972) this.#breakDisk();
       else if (luck < 980) this.#crash();
@@ -214,7 +203,8 @@ class Simulation {
     this.#running = 'main';
     for (let turn = 0; turn < PROMISE_TURNS; turn++) await undefined;
     this.#running = undefined;
-    if (this.#failure !== undefined) throw this.#failure;
+    const failure = this.#failure ?? this.#deeds.failure;
+    if (failure !== undefined) throw failure;
   }
 
   #crash(): void {
@@ -229,7 +219,6 @@ class Simulation {
 
   async #restart(): Promise<void> {
     this.#isDead = true;
-    this.#life++;
     this.#counts.crashes++;
     await this.#drain();
     this.#wallet?.forgetCalls();
@@ -260,7 +249,7 @@ class Simulation {
     if (this.#broken === undefined) compareRecovered(this.#books, found, table);
     this.#server = server;
     this.#clients = new SimClients(server, this.#books, this.#told, this.#knownPackets, this.#clock.readNowMs);
-    this.#promised = 0;
+    this.#deeds.begin(server, this.#clients);
     this.#splits = [];
     this.#isDead = false;
   }
@@ -340,188 +329,6 @@ class Simulation {
     });
   }
 
-  /** A user does something. */
-  #act(): void {
-    this.#runThread(undefined, () => {
-      const random = this.#random;
-      const { connections } = this.#clients;
-      if (connections.length < 2 || random.below(10) === 0) {
-        this.#clients.connect(random.below(this.#server.shape.acceptors), random.pick(this.#users));
-        return;
-      }
-      const connection = random.pick(connections);
-      const luck = random.below(20);
-      if (luck < 5) this.#clients.shake(connection);
-      else if (luck < 7) this.#rush();
-      else if (luck < 12) this.#clients.grab(connection, this.#drawPacketId(connection.userId));
-      else if (luck < 16) this.#send(connection);
-      else if (luck < 18) this.#clients.askWallet(connection);
-      else if (luck < 19) this.#clients.askRecords(connection);
-      else this.#clients.disconnect(connection);
-    });
-  }
-
-  /** Everybody grabs at one packet. */
-  #rush(): void {
-    const open = this.#books.openPackets();
-    if (open.length === 0) return;
-    const packet = this.#random.pick(open);
-    for (const connection of this.#clients.connections) {
-      if (packet.invited.includes(connection.userId)) this.#clients.grab(connection, packet.id);
-    }
-  }
-
-  #drawPacketId(userId: number): number {
-    const luck = this.#random.below(10);
-    const known = luck < 6 ? listUntold(this.#books, userId) : [...this.#knownPackets];
-    if (known.length === 0 || luck === 9) return 2 ** 20 + this.#random.below(this.#packetSlots);
-    return this.#random.pick(known);
-  }
-
-  /** Sends a packet, or sends one again, perhaps with a change that makes it another. */
-  #send(connection: Connection): void {
-    const random = this.#random;
-    const { userId } = connection;
-    const earlier = this.#sends.filter((one) => one.userId === userId);
-    if (earlier.length > 0 && random.below(2) === 0) {
-      const { send } = random.pick(earlier);
-      this.#clients.send(connection, random.below(6) === 0 ? { ...send, totalCents: send.totalCents + 1 } : send);
-      return;
-    }
-    const send = this.#drawSend(1 + random.below(200));
-    this.#sends.push({ userId, send });
-    this.#clients.send(connection, send);
-  }
-
-  #drawSend(cents: number): Send {
-    const random = this.#random;
-    const shares = 1 + random.below(Math.min(4, cents));
-    return {
-      users: this.#users
-        .filter(() => random.below(2) === 0)
-        .concat(random.below(4) === 0 ? 77_777 : [])
-        .concat(88_888),
-      totalCents: cents,
-      shares,
-      key: `send ${this.#keys++}`,
-      mode: random.pick(['lucky', 'line', 'equal']),
-      expiresInSeconds: random.pick([1, 5, 60]),
-      note: random.pick(['', '', '恭喜发财']),
-    };
-  }
-
-  /** Somebody asks the control API for something. */
-  #control(): void {
-    const random = this.#random;
-    const luck = random.below(10);
-    if (luck < 4) this.#transfer();
-    else if (luck < 6) this.#createDrop();
-    else if (luck < 7) this.#closeDrop();
-    else this.#createSend();
-  }
-
-  #transfer(): void {
-    const random = this.#random;
-    if (this.#promised >= 2 * this.#server.shape.maxInFlight) return;
-    let transfer: Transfer;
-    if (this.#transfers.length > 0 && random.below(3) === 0) {
-      transfer = random.pick(this.#transfers);
-    } else {
-      const kind = random.pick(['topUp', 'topUp', 'withdraw'] as const);
-      transfer = {
-        kind,
-        userId: random.pick(this.#users),
-        cents: 1 + random.below(500),
-        key: `transfer ${this.#keys++}`,
-      };
-      this.#transfers.push(transfer);
-    }
-    const { kind, userId, cents, key } = transfer;
-    this.#await(this.#server.work.transfers[kind](userId, cents, key), ({ repeated }) => {
-      const use = this.#books.keyOf(userId, key);
-      assert.deepEqual([use?.kind, use?.cents], [kind.toLowerCase(), cents], `${key} is on the disk`);
-      assert(repeated || !this.#done.has(key), `${key} takes effect once`);
-      this.#done.add(key);
-    });
-  }
-
-  #createDrop(): void {
-    const random = this.#random;
-    const count = random.pick([1, 2, 3, 12]);
-    const winsPerUser = random.below(2) === 0 ? { winsPerUser: 1 + random.below(2) } : {};
-    const spec = { count, rate: random.pick([1, 10, 1000]), budget: count * (1 + random.below(50)), ...winsPerUser };
-    this.#await(this.#server.work.drops.create(spec, this.#clock.readNowMs), ({ id }) => {
-      assert(this.#books.drops.has(id), `drop ${id} is on the disk`);
-    });
-  }
-
-  /** Nobody can name a drop before main has answered for it, which comes behind its record. */
-  #isKnown(dropId: number): boolean {
-    try {
-      this.#server.work.drops.status(dropId);
-      return true;
-    } catch {
-      return false;
-    }
-  }
-
-  #closeDrop(): void {
-    const open = [...this.#books.drops.values()].filter(({ id, isClosed }) => !isClosed && this.#isKnown(id));
-    if (open.length === 0) return;
-    const drop = this.#random.pick(open).id;
-    this.#closedDrops.add(drop);
-    this.#await(this.#server.work.drops.close(drop), ({ id, state }) => {
-      assert(state !== 'closed' || this.#books.drops.get(id)!.isClosed, `the end of drop ${id} is on the disk`);
-    });
-  }
-
-  #createSend(): void {
-    const random = this.#random;
-    const shares = 1 + random.below(4);
-    const low = shares + random.below(100);
-    const from = random.pick(this.#users);
-    const spec = {
-      count: 1 + random.below(5),
-      rate: random.pick([1, 20, 1000]),
-      shares,
-      total: random.below(2) === 0 ? low : ([low, low + random.below(100)] as const),
-      users: [from, from + random.below(6)] as const,
-      mode: random.pick(['lucky', 'line', 'equal'] as const),
-      expiresInSeconds: random.pick([1, 5, 60]),
-    };
-    const flood = { ...spec, count: 120, rate: 1000, shares: 1, users: [from, from] as const, expiresInSeconds: 600 };
-    const isFlood = this.#isFlood && random.below(2) === 0;
-    this.#await(this.#server.work.sends.create(isFlood ? flood : spec, this.#clock.readNowMs), ({ id }) => {
-      assert(this.#books.sends.has(id), `send ${id} is on the disk`);
-    });
-  }
-
-  /** Waits for what main has promised; a refusal is an answer as well. */
-  #await<T>(promise: Promise<T>, onDone: (value: T) => void): void {
-    const life = this.#life;
-    this.#promised++;
-    promise.then(
-      (value) => {
-        if (life !== this.#life || this.#isDead) return;
-        this.#promised--;
-        this.#note(() => onDone(value));
-      },
-      (error: Error & { code?: string }) => {
-        if (life !== this.#life || this.#isDead) return;
-        this.#promised--;
-        this.#note(() => assert(REFUSALS.includes(error.code ?? ''), error));
-      },
-    );
-  }
-
-  #note(check: () => void): void {
-    try {
-      check();
-    } catch (error) {
-      this.#failure ??= error;
-    }
-  }
-
   /** What main waits for and no thread of the server does: splits, the wallet, timers. */
   #moveOutside(): void {
     const luck = this.#random.below(3);
@@ -569,7 +376,7 @@ class Simulation {
       if (this.#server.failure !== undefined) await this.#restart();
     }
     assert.equal(this.#clients.waitingCount, 0, 'every request is answered');
-    assert.equal(this.#promised, 0, 'main keeps its promises');
+    assert.equal(this.#deeds.promised, 0, 'main keeps its promises');
     assert(!this.#server.work.packets.isBusy, 'no packet is about to open or close');
   }
 
@@ -603,10 +410,10 @@ class Simulation {
       await this.#play(isGreedy);
     assert.deepEqual(this.#listOpenDrops(false), [], 'a drop ends when everybody shakes');
     for (const drop of this.#books.drops.values()) {
-      const isWhole = drop.winsPerUser > 0 || this.#closedDrops.has(drop.id) || drop.wins.size === drop.count;
+      const isWhole = drop.winsPerUser > 0 || this.#deeds.closedDrops.has(drop.id) || drop.wins.size === drop.count;
       assert(isWhole, `all of drop ${drop.id} is won`);
     }
-    for (const id of this.#listOpenDrops(true)) this.#await(this.#server.work.drops.close(id), () => {});
+    for (const id of this.#listOpenDrops(true)) this.#deeds.await(this.#server.work.drops.close(id), () => {});
     await this.#settle();
     for (let round = 0; round < 2 && isGreedy; round++) await this.#play(true);
     const { work } = this.#server;
@@ -656,7 +463,7 @@ class Simulation {
       const { userId } = connection;
       const cents = Math.min(20_000, this.#books.balanceOf(userId));
       if (cents === 0) continue;
-      const send = this.#drawSend(cents);
+      const send = this.#deeds.drawSend(cents);
       this.#clients.send(connection, send);
       await this.#settle();
       assert(this.#told.sent.has(`${userId}:${send.key}`), `user ${userId} can send his ${cents} cents`);
