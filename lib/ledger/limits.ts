@@ -17,3 +17,6 @@ export const BATCH_FULL_BYTES = 4 * 1024 * 1024;
 
 /** Bytes that a reader asks of the disk at a time: large enough that the calls do not count. */
 export const READ_BYTES = 1024 * 1024;
+
+/** Request keys remembered of one user: a client repeats what was not answered within minutes, not after 256 others. */
+export const KEYS_PER_USER = 256;

@@ -12,6 +12,7 @@ import type { PacketTable } from '../packets/packet-table.ts';
 import type { RestoredSend } from '../packets/send-campaigns.ts';
 import { readU64 } from './journal-words.ts';
 import { LedgerError } from './ledger-error.ts';
+import { KEYS_PER_USER } from './limits.ts';
 import { readText } from './record-fields.ts';
 import {
   DROP_CLOSE,
@@ -28,9 +29,6 @@ import {
 import { readDropOpening, readPacketOpening, readSendOpening } from './record-reader.ts';
 import type { SnapshotSink, SnapshotTotals } from './snapshot-reader.ts';
 import type { Reservation } from './wallet.ts';
-
-/** Keys that are handed on of one user: as many as a worker remembers. */
-const KEYS_PER_USER = 256;
 
 /** A request key and what it did. */
 export type RecoveredKey =

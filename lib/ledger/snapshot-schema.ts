@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { JournalPosition } from './journal-position.ts';
 import { LedgerError } from './ledger-error.ts';
+import { KEYS_PER_USER } from './limits.ts';
 import { RecordType } from './record-layout.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-layout.ts';
 
@@ -16,9 +17,6 @@ export const SNAPSHOT_NAME = 'snapshot.sqlite';
 export const OPENING_NAME = 'opening.sqlite';
 
 export const SNAPSHOT_VERSION = 1;
-
-/** How many of a user's newest request keys are known: a retry comes within seconds, not after 256 other requests. */
-export const KEPT_KEYS = 256;
 
 /**
  * Records of one user are indexed by buckets of 2^20 sequences: a segment then adds to the last one or two buckets only,
@@ -97,7 +95,7 @@ const TABLES = `
     refunded_cents INTEGER NOT NULL
   ) STRICT;
 
-  -- The records with the newest ${KEPT_KEYS} request keys of each user. The key itself is in the record.
+  -- The records with the newest ${KEYS_PER_USER} request keys of each user. The key itself is in the record.
   CREATE TABLE keys (
     user INTEGER NOT NULL, -- -1 for the house
     sequence INTEGER NOT NULL,

@@ -10,6 +10,7 @@ import { History, type LedgerView, type RecordPage } from './history.ts';
 import type { PacketHistory, UserHistory, WinHistory } from './history-answers.ts';
 import { NodeFiles } from './node-files.ts';
 import { deleteSegments } from './retention.ts';
+import { JOURNAL_NAME } from './segment-layout.ts';
 import { copySnapshot, foldSegments } from './snapshot-fold.ts';
 import { OPENING_NAME, SNAPSHOT_NAME } from './snapshot-schema.ts';
 
@@ -34,9 +35,6 @@ export type HistoryQuery = { data: string; durableBatch: number } & (
   | ({ about: 'user'; userId: number } & RecordPage)
   | { about: 'ledger' }
 );
-
-/** The directory of the segments in the data directory. */
-const JOURNAL_NAME = 'journal';
 
 /** Nice value of this thread: whatever serves goes first. */
 const PRIORITY = 10;

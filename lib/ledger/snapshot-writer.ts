@@ -7,9 +7,10 @@ import assert from 'node:assert/strict';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { firstPosition, type JournalPosition } from './journal-position.ts';
 import { TOTALS, type Totals } from './ledger-totals.ts';
+import { KEYS_PER_USER } from './limits.ts';
 import { PresentState } from './present-state.ts';
 import type { RecordSink } from './record-sink.ts';
-import { explain, KEPT_KEYS, openForWriting, readPosition } from './snapshot-schema.ts';
+import { explain, openForWriting, readPosition } from './snapshot-schema.ts';
 
 /** Owned by one thread. `begin`, all records of the next segment, `commit`; or `rollback`. */
 export class SnapshotWriter implements RecordSink {
@@ -138,7 +139,7 @@ export class SnapshotWriter implements RecordSink {
   #forgetOldKeys(): void {
     const remove = this.#database.prepare(
       `DELETE FROM keys WHERE user = ?1 AND sequence <=
-         (SELECT sequence FROM keys WHERE user = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ${KEPT_KEYS})`,
+         (SELECT sequence FROM keys WHERE user = ?1 ORDER BY sequence DESC LIMIT 1 OFFSET ${KEYS_PER_USER})`,
     );
     for (const user of this.#keyUsers) remove.run(user);
     this.#keyUsers.clear();

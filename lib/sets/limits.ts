@@ -18,9 +18,6 @@ export const HOUSEKEEPING_MS = 100;
 /** Users whose waiting notices are looked through in one round of housekeeping. */
 export const HOUSEKEEPING_USERS = 2000;
 
-/** Request keys remembered of one user: a client repeats what was not answered within minutes, not after 256 others. */
-export const KEYS_PER_USER = 256;
-
 /** Words of the longest payload that one request can enter into the journal: a transfer with a key of 64 bytes. */
 export const MOST_PAYLOAD_WORDS = 24;
 

@@ -3,7 +3,7 @@
 // A key stays until KEYS_PER_USER others of that user came after it. It is in the record of what it did, so it is known
 // again after a restart.
 
-import { KEYS_PER_USER } from './limits.ts';
+import { KEYS_PER_USER } from '../ledger/limits.ts';
 
 /** What a key was used for. Two uses of a key are the same request if kind and signature are the same. */
 export interface KeyUse {

@@ -88,7 +88,7 @@ export class SetWorker {
     this.#counters = counters;
     this.#users = new UserTable(maxUsers);
     this.#unasked = new UnaskedFrames(this.#users, packets, outbox);
-    this.#wallets = new Wallets(worker, this.#users, outbox, counters);
+    this.#wallets = new Wallets(worker, this.#users, outbox, counters, (userId) => this.#ensureRow(userId));
     this.#wins = Array.from({ length: MAX_OPEN_DROPS }, () => ({ dropId: 0, byUser: new Map() }));
   }
 

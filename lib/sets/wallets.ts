@@ -37,7 +37,7 @@ import { fillReplyHead } from './reply-head.ts';
 import { type KeyUse, RequestKeys } from './request-keys.ts';
 import type { RestoredUsers } from './restored-users.ts';
 import { NO_ROW, type UserTable } from './user-table.ts';
-import { WorkerCount, WorkerSum } from './worker-counters.ts';
+import { WorkerSum } from './worker-counters.ts';
 
 /** Owned by one worker. */
 export class Wallets {
@@ -45,13 +45,22 @@ export class Wallets {
   readonly #users: UserTable;
   readonly #outbox: Outbox;
   readonly #counters: CounterWriter;
+  readonly #ensureRow: (userId: number) => number;
   readonly #keys = new RequestKeys();
 
-  constructor(worker: number, users: UserTable, outbox: Outbox, counters: CounterWriter) {
+  /** @param ensureRow the row of a user, made and counted if need be; NO_ROW when the table is full */
+  constructor(
+    worker: number,
+    users: UserTable,
+    outbox: Outbox,
+    counters: CounterWriter,
+    ensureRow: (userId: number) => number,
+  ) {
     this.#worker = worker;
     this.#users = users;
     this.#outbox = outbox;
     this.#counters = counters;
+    this.#ensureRow = ensureRow;
   }
 
   restoreKeys(keys: RestoredUsers['keys']): void {
@@ -243,13 +252,6 @@ export class Wallets {
     out[place + REPLY_CENTS_HIGH] = highWord(balance);
     out[place + REPLY_HELD_LOW] = lowWord(held);
     out[place + REPLY_HELD_HIGH] = highWord(held);
-  }
-
-  #ensureRow(userId: number): number {
-    const before = this.#users.size;
-    const row = this.#users.ensureRow(userId);
-    if (this.#users.size !== before) this.#counters.add(WorkerCount.users, 1);
-    return row;
   }
 }
 

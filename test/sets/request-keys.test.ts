@@ -1,7 +1,7 @@
 // The request keys of users: found while they are among the last 256, whatever others do.
 
 import t from 'tap';
-import { KEYS_PER_USER } from '../../lib/sets/limits.ts';
+import { KEYS_PER_USER } from '../../lib/ledger/limits.ts';
 import { type KeyUse, RequestKeys } from '../../lib/sets/request-keys.ts';
 
 const use = (signature: number, packetId = 5): KeyUse => ({ kind: 'send', signature, packetId });

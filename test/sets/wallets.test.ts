@@ -1,6 +1,7 @@
 // Tries the users' own money on one worker: top-ups, withdrawals, what is held, sends that are passed on, and their keys.
 
 import t from 'tap';
+import { KEYS_PER_USER } from '../../lib/ledger/limits.ts';
 import { RecordType } from '../../lib/ledger/record-layout.ts';
 import type { Send } from '../../lib/protocol/extended.ts';
 import { GrabStatus, SendStatus, ShakeResult } from '../../lib/protocol/opcodes.ts';
@@ -15,7 +16,7 @@ import {
   RequestKind,
   TransferResult,
 } from '../../lib/protocol/slot-layout.ts';
-import { KEYS_PER_USER, MAX_BALANCE_CENTS } from '../../lib/sets/limits.ts';
+import { MAX_BALANCE_CENTS } from '../../lib/sets/limits.ts';
 import { newPacket } from '../packets/packet-model.ts';
 import { at, type Reply, Rig } from './rig.ts';
 
