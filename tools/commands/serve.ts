@@ -55,8 +55,8 @@ const options = {
   wallet: {
     type: 'string',
     default: DEFAULTS.wallet,
-    describe: 'module of a payment system that the sends of users are paid from  [default: their balances here]',
-    defaultDescription: '',
+    describe: 'module of a payment system that the sends of users are paid from',
+    defaultDescription: 'their balances here',
   },
   'report-seconds': {
     type: 'number',
