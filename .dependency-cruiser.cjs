@@ -4,10 +4,11 @@
 const ROOMS = {
   protocol: [],
   ring: [],
+  handles: [],
   packets: ['ring/'],
   ledger: ['ring/', 'packets/'],
   sets: ['ring/', 'protocol/', 'packets/', 'ledger/'],
-  net: ['ring/', 'protocol/', 'packets/stock'],
+  net: ['ring/', 'handles/', 'protocol/', 'packets/stock'],
   monitor: ['ring/'],
   control: ['monitor/'],
 };
@@ -39,7 +40,7 @@ module.exports = {
       comment: 'clients prove that protocol is enough to talk to a server',
       severity: 'error',
       from: { path: '^clients/' },
-      to: { path: '^(lib|tools|test)/', pathNot: '^lib/(protocol|monitor)/' },
+      to: { path: '^(lib|tools|test)/', pathNot: '^lib/(protocol|monitor|handles)/' },
     },
     {
       name: 'the-audit-shares-no-code-with-the-ledger',

@@ -30,6 +30,8 @@ export interface ServerOptions {
   maxShares: number;
   /** Who answers a shake that cannot win. */
   losingShake: 'acceptor' | 'worker';
+  /** What connections are: Node's bare handles, with its sockets where these do not work; or its sockets. */
+  transport: 'handle' | 'socket';
   waitStrategy: WaitStrategyName;
   /** Directory of the server's files; made if it is missing. */
   data: string;
@@ -46,6 +48,8 @@ export interface ServerOptions {
   wallet: string;
 }
 
+export const TRANSPORTS = ['handle', 'socket'] as const;
+
 export const DURABILITIES = ['fsync', 'buffered', 'memory'] as const;
 
 export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
@@ -60,6 +64,7 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   packetSlots: MAX_PACKET_SLOTS,
   maxShares: DEFAULT_MAX_SHARES,
   losingShake: 'acceptor',
+  transport: 'handle',
   waitStrategy: 'park',
   data: './data',
   durability: 'fsync',
@@ -99,6 +104,9 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
   checkWhole('--segment-bytes', options.segmentBytes, LEAST_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
   if (!DURABILITIES.includes(options.durability)) {
     throw new ServerError('bad_option', `--durability must be one of ${DURABILITIES.join(', ')}`);
+  }
+  if (!TRANSPORTS.includes(options.transport)) {
+    throw new ServerError('bad_option', `--transport must be one of ${TRANSPORTS.join(', ')}`);
   }
   for (const [name, seconds] of Object.entries(options.netLimits ?? {}))
     checkWhole(name, seconds, 1, MAX_LIMIT_SECONDS);

@@ -165,6 +165,7 @@ function startAcceptor(
   const ports = bells.map(({ port1 }) => port1);
   const data: AcceptorThreadData = {
     listen: { host: options.host, port: options.port, reusePort: options.acceptors > 1 },
+    transport: options.transport,
     maxConnections: options.maxConnections,
     limits: { ...DEFAULT_NET_LIMITS, ...options.netLimits },
     openConnections: memory.openConnections,

@@ -21,7 +21,7 @@ import { JOURNAL_NAME } from './ledger/segment-layout.ts';
 import { loadWallet, type WalletHost } from './ledger/wallet-host.ts';
 import type { IntervalCounts } from './monitor/interval-report.ts';
 import { LatencyLog } from './monitor/latency-log.ts';
-import type { AcceptorMessage, StopMessage } from './net/acceptor-messages.ts';
+import type { AcceptorMessage, ListeningMessage, StopMessage } from './net/acceptor-messages.ts';
 import { LATENCY_KINDS, type LatencyKind } from './net/latency.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
 import { PacketCreator } from './packets/packet-creator.ts';
@@ -57,8 +57,8 @@ const NODE = 1;
 export interface ServerEvents {
   /** What stops nothing, but belongs into the log. */
   onError(error: Error): void;
-  /** What recovery found, in a sentence. */
-  onRecovered?(sentence: string): void;
+  /** What is worth a line in the log, such as what recovery found, as a sentence. */
+  onInfo?(sentence: string): void;
   onRecoveryProgress?: OnRecoveryProgress;
 }
 
@@ -232,7 +232,7 @@ export class Server {
         new Error(`the clock is ${seconds} s behind the journal: this server goes on from the journal's time`),
       );
     }
-    if (nextBatch > 1) this.#events.onRecovered?.(describeRecovery(recovery));
+    if (nextBatch > 1) this.#events.onInfo?.(describeRecovery(recovery));
     return recovery;
   }
 
@@ -252,8 +252,9 @@ export class Server {
     work.onDoorbell();
     for (const thread of [...acceptors, ...workers, journal!]) this.#supervise(thread);
     journal!.on('message', (message: JournalMessage) => this.#onJournalMessage(message));
-    const ports = await Promise.all(acceptors.map((acceptor) => this.#awaitListening(acceptor)));
-    this.port = ports[0];
+    const [{ port, fallback }] = await Promise.all(acceptors.map((acceptor) => this.#awaitListening(acceptor)));
+    this.port = port;
+    if (fallback !== undefined) this.#events.onInfo?.(`connections are plain sockets, which cost more: ${fallback}`);
   }
 
   #describeDisk(recovery: Recovery | undefined): JournalThreadData['disk'] {
@@ -296,11 +297,11 @@ export class Server {
     });
   }
 
-  #awaitListening(acceptor: Worker): Promise<number> {
+  #awaitListening(acceptor: Worker): Promise<ListeningMessage> {
     const { host, port } = this.options;
     return new Promise((resolve, reject) => {
       acceptor.on('message', (message: AcceptorMessage) => {
-        if (message.kind === 'listening') resolve(message.port);
+        if (message.kind === 'listening') resolve(message);
         if (message.kind === 'listen-failed') reject(listenError(`${host}:${port}`, message.code, message.message));
       });
       this.failed.then(reject);

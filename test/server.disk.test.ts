@@ -38,7 +38,7 @@ async function start(t: Test, data: string, options: Partial<ServerOptions> = {}
   const recovered: string[] = [];
   const server = await startServer(
     { port: 0, controlPort: 0, packetSlots: 1024, data, ...options },
-    { onError: (error) => errors.push(error.message), onRecovered: (sentence) => recovered.push(sentence) },
+    { onError: (error) => errors.push(error.message), onInfo: (sentence) => recovered.push(sentence) },
   );
   t.teardown(() => server.stop());
   return { server, errors, recovered };

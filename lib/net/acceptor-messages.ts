@@ -2,9 +2,17 @@
 
 import type { LatencyKind } from './latency.ts';
 
+/** The acceptor has begun to listen. */
+export interface ListeningMessage {
+  kind: 'listening';
+  port: number;
+  /** Why it uses plain sockets though it was to use handles. */
+  fallback: string | undefined;
+}
+
 /** From an acceptor to main. */
 export type AcceptorMessage =
-  | { kind: 'listening'; port: number }
+  | ListeningMessage
   /** It could not listen; `code` is the system's, such as EADDRINUSE. */
   | { kind: 'listen-failed'; code: string; message: string }
   /** Once a second: what was timed since the last one, as encoded histograms. */

@@ -2,6 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
+import { probeHandles } from '../handles/handle-probe.ts';
 import { Stock } from '../packets/stock.ts';
 import { Consumer } from '../ring/consumer.ts';
 import { CounterWriter } from '../ring/counters.ts';
@@ -11,6 +12,7 @@ import type { RingMemory } from '../ring/ring.ts';
 import { Acceptor } from './acceptor.ts';
 import { ACCEPTOR_COUNTERS } from './acceptor-counters.ts';
 import type { AcceptorMessage, StopMessage } from './acceptor-messages.ts';
+import { HandleTransport } from './handle-transport.ts';
 import type { NetLimits } from './limits.ts';
 import { SocketTransport } from './socket-transport.ts';
 import type { ListenOptions } from './transport.ts';
@@ -19,6 +21,7 @@ import { WorkerLink } from './worker-link.ts';
 /** What main hands to an acceptor. */
 export interface AcceptorThreadData {
   listen: ListenOptions;
+  transport: 'handle' | 'socket';
   maxConnections: number;
   limits: NetLimits;
   openConnections: SharedArrayBuffer;
@@ -42,9 +45,13 @@ const LAST_READS_MS = 100;
 /** How often a stop looks whether it is done, in milliseconds. */
 const STOP_POLL_MS = 10;
 
-function run(data: AcceptorThreadData): void {
+async function run(data: AcceptorThreadData): Promise<void> {
+  const handles = data.transport === 'handle' ? await probeHandles() : undefined;
   const acceptor = new Acceptor({
-    makeTransport: (handler) => new SocketTransport(handler),
+    makeTransport: (handler) =>
+      typeof handles === 'object'
+        ? new HandleTransport(handler, handles, data.maxConnections)
+        : new SocketTransport(handler),
     maxConnections: data.maxConnections,
     limits: data.limits,
     openConnections: new Int32Array(data.openConnections),
@@ -70,7 +77,7 @@ function run(data: AcceptorThreadData): void {
     setTimeout(() => stop(acceptor, data), LAST_READS_MS);
   });
   acceptor.transport.listen(data.listen).then(
-    (port) => post({ kind: 'listening', port }),
+    (port) => post({ kind: 'listening', port, fallback: typeof handles === 'string' ? handles : undefined }),
     (error: NodeJS.ErrnoException) =>
       post({ kind: 'listen-failed', code: error.code ?? 'UNKNOWN', message: error.message }),
   );

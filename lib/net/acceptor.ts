@@ -14,8 +14,9 @@ import { AcceptorCount } from './acceptor-counters.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { ConnectionState, ConnectionTable } from './connection-table.ts';
+import { FlushRule } from './flush-rule.ts';
 import { LatencyRecorder } from './latency.ts';
-import { type NetLimits, READS_PER_DRAIN } from './limits.ts';
+import { BYTES_PER_DRAIN, type NetLimits, READS_PER_DRAIN } from './limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { ReplyPath } from './reply-path.ts';
 import { RequestPath } from './request-path.ts';
@@ -48,11 +49,14 @@ export class Acceptor implements TransportHandler {
   readonly #replyPath: ReplyPath;
   readonly #outgoing: Outgoing;
   readonly #reader: FrameReader;
+  readonly #flushRule: FlushRule;
   readonly #links: readonly WorkerLink[];
   readonly #replies: readonly Consumer[];
   readonly #doorbell: DoorbellListener;
   readonly #counters: CounterWriter;
-  #reads = 0;
+  /** Since the reply rings were last drained. */
+  #undrainedReads = 0;
+  #undrainedBytes = 0;
   #isStopping = false;
 
   constructor(parts: AcceptorParts) {
@@ -77,6 +81,7 @@ export class Acceptor implements TransportHandler {
       maxConnections: parts.maxConnections,
       limits: parts.limits,
     });
+    this.#flushRule = new FlushRule(() => this.#sendAnswers());
     const { answersLosingShakes, serverName } = parts;
     this.#requests = new RequestPath({ ...shared, keeper: this.#keeper, stock, answersLosingShakes });
     this.#replyPath = new ReplyPath({ ...shared, keeper: this.#keeper, latency: this.latency, serverName });
@@ -89,19 +94,20 @@ export class Acceptor implements TransportHandler {
   // HOT
   onData(connection: number, bytes: Uint8Array, length: number): void {
     if (this.#isStopping || this.#table.states[connection] === ConnectionState.CLOSING) return;
-    const receivedUs = clockUs();
-    this.#requests.receivedUs = receivedUs;
+    // What waits for the end of the turn counts from its beginning: that is when it had arrived.
+    if (this.#outgoing.runs === 0) this.#requests.receivedUs = clockUs();
     this.#counters.add(AcceptorCount.bytesReceived, length);
     const fault = this.#reader.feed(connection, bytes, length);
     if (fault !== FrameFault.NONE) this.#keeper.close(connection, 'frame', 'frame');
-    this.#outgoing.flush();
+    if (this.#flushRule.countRead()) this.#sendAnswers();
     for (let i = 0; i < this.#links.length; i++) this.#links[i].flush();
-    if (this.#requests.answeredShakes > 0) {
-      this.latency.record('shake', (clockUs() - receivedUs) | 0, this.#requests.answeredShakes);
-      this.#requests.answeredShakes = 0;
-    }
-    this.#countSentBytes();
-    if (++this.#reads % READS_PER_DRAIN === 0) this.drainReplies();
+    this.#undrainedReads++;
+    this.#undrainedBytes += length;
+    if (this.#undrainedReads >= READS_PER_DRAIN || this.#undrainedBytes >= BYTES_PER_DRAIN) this.drainReplies();
+  }
+
+  onEnd(connection: number): void {
+    this.#keeper.close(connection, 'peer');
   }
 
   onClosed(connection: number, reason: CloseReason): void {
@@ -121,6 +127,9 @@ export class Acceptor implements TransportHandler {
   /** Writes the replies that have come. */
   // HOT
   drainReplies(): void {
+    this.#undrainedReads = 0;
+    this.#undrainedBytes = 0;
+    this.#sendAnswers();
     const nowUs = clockUs();
     let hasDrained = false;
     for (let i = 0; i < this.#replies.length; i++) {
@@ -163,6 +172,18 @@ export class Acceptor implements TransportHandler {
     this.#keeper.destroyAll();
   }
 
+  /** Sends what was answered here, and times it. */
+  // HOT
+  #sendAnswers(): void {
+    this.#outgoing.flush();
+    const answered = this.#requests.answeredShakes;
+    if (answered > 0) {
+      this.latency.record('shake', (clockUs() - this.#requests.receivedUs) | 0, answered);
+      this.#requests.answeredShakes = 0;
+    }
+    this.#countSentBytes();
+  }
+
   // HOT
   #countSentBytes(): void {
     if (this.#outgoing.sentBytes === 0) return;
@@ -171,7 +192,10 @@ export class Acceptor implements TransportHandler {
   }
 }
 
+/** Looked up once: the global is an accessor. */
+const now = performance.now.bind(performance);
+
 /** The acceptor's clock in microseconds; wraps at 2^32, so compare by difference. */
 function clockUs(): number {
-  return (performance.now() * 1000) | 0;
+  return (now() * 1000) | 0;
 }

@@ -28,11 +28,18 @@ export const MAX_IN_FLIGHT_PER_CONNECTION = 1024;
 /** Bytes queued towards one connection before it counts as a slow consumer and is closed: about 9,000 replies. */
 export const MAX_QUEUED_BYTES = 256 * 1024;
 
-/** After how many reads the reply rings are drained: one turn of the event loop can hold tens of thousands of reads. */
-export const READS_PER_DRAIN = 32;
+/**
+ * After how many reads, or bytes of them, the reply rings are drained: one turn of the event loop can hold tens of thousands of
+ * reads. So many bytes are 4,096 shakes, half of what may be under way to a worker.
+ */
+export const READS_PER_DRAIN = 128;
+export const BYTES_PER_DRAIN = 64 * 1024;
 
 /** Length of the listen queue: what the kernel's somaxconn usually allows. */
 export const BACKLOG = 4096;
+
+/** Seconds of silence after which the kernel asks whether the peer is still there. */
+export const KEEP_ALIVE_SECONDS = 120;
 
 /** Descriptors that the process needs for itself: standard streams, event loops, control connections, files. */
 export const RESERVED_DESCRIPTORS = 256;

@@ -1,12 +1,23 @@
-// The outgoing path of an acceptor: frames are written into one buffer, and leave in one write per connection and turn.
+// The outgoing path of an acceptor: frames for many connections are written into one buffer, and leave in one write per
+// connection when the owner flushes.
+//
+// A run is what one connection is sent in one write. Runs start at fixed distances, so that the views that writes need can be
+// made once and used again (see view-cache.ts).
 
+import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { type Transport, WriteOutcome } from './transport.ts';
+import { VIEW_STEP_BYTES } from './view-cache.ts';
 
 /** Bytes of the buffer: the replies to a full read of 64 KiB. */
 const BUFFER_BYTES = 128 * 1024;
 
 /** Below this much room a fresh buffer is taken: the rest is still held by connections that do not read. */
-const LEAST_ROOM = 16 * 1024;
+const LEAST_ROOM = 2 * MAX_FRAME_BYTES;
+
+/** Connections that may have something waiting for the next flush. */
+const MOST_RUNS = 128;
+
+const NOBODY = -1;
 
 /** Owned by one acceptor. */
 export class Outgoing {
@@ -16,7 +27,11 @@ export class Outgoing {
   /** Bytes before this are held by connections that have not read them yet. */
   #start = 0;
   #end = 0;
-  #connection = -1;
+  /** By run: whom it goes to, and where it begins and ends in the buffer. */
+  readonly #connections = new Int32Array(MOST_RUNS);
+  readonly #starts = new Int32Array(MOST_RUNS);
+  readonly #ends = new Int32Array(MOST_RUNS);
+  #runs = 0;
   /** Bytes handed to the transport since the owner last took the count. */
   sentBytes = 0;
 
@@ -31,16 +46,23 @@ export class Outgoing {
     return this.#buffer;
   }
 
+  /** How many writes wait for the next flush. */
+  // HOT
+  get runs(): number {
+    return this.#runs;
+  }
+
   /** Makes room for a frame of `length` bytes (at most 16 KiB) to a connection. Returns its place in `bytes`. */
   // HOT
   reserve(connection: number, length: number): number {
-    if (connection !== this.#connection || this.#end + length > BUFFER_BYTES) {
-      this.flush();
-      this.#connection = connection;
+    const last = this.#runs - 1;
+    if (last >= 0 && this.#connections[last] === connection && this.#end + length <= BUFFER_BYTES) {
+      const place = this.#end;
+      this.#end += length;
+      this.#ends[last] = this.#end;
+      return place;
     }
-    const place = this.#end;
-    this.#end += length;
-    return place;
+    return this.#begin(connection, length);
   }
 
   /** Sends a frame that was built elsewhere. */
@@ -52,28 +74,46 @@ export class Outgoing {
   /** Hands what was reserved to the transport. */
   // HOT
   flush(): void {
-    if (this.#end === this.#start) return;
-    const connection = this.#connection;
-    this.sentBytes += this.#end - this.#start;
-    const outcome = this.#transport.write(connection, this.#buffer, this.#start, this.#end);
-    this.#connection = -1;
-    if (outcome === WriteOutcome.KEPT) {
-      this.#start = this.#end;
-      if (BUFFER_BYTES - this.#start < LEAST_ROOM) {
-        this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
-        this.#start = 0;
-        this.#end = 0;
-      }
-      return;
+    const runs = this.#runs;
+    let kept = this.#start;
+    for (let run = 0; run < runs; run++) {
+      const connection = this.#connections[run];
+      if (connection === NOBODY) continue;
+      const start = this.#starts[run];
+      const end = this.#ends[run];
+      this.sentBytes += end - start;
+      const outcome = this.#transport.write(connection, this.#buffer, start, end);
+      if (outcome === WriteOutcome.KEPT) kept = end;
+      else if (outcome === WriteOutcome.TOO_SLOW) this.#onTooSlow(connection);
     }
-    this.#end = this.#start;
-    if (outcome === WriteOutcome.TOO_SLOW) this.#onTooSlow(connection);
+    this.#runs = 0;
+    this.#start = kept;
+    this.#end = kept;
+    if (BUFFER_BYTES - kept < LEAST_ROOM) {
+      this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+      this.#start = 0;
+      this.#end = 0;
+    }
   }
 
   /** Forgets what was reserved for a connection that is gone. */
   drop(connection: number): void {
-    if (connection !== this.#connection) return;
-    this.#end = this.#start;
-    this.#connection = -1;
+    for (let run = 0; run < this.#runs; run++) {
+      if (this.#connections[run] === connection) this.#connections[run] = NOBODY;
+    }
+  }
+
+  #begin(connection: number, length: number): number {
+    let place = Math.ceil(this.#end / VIEW_STEP_BYTES) * VIEW_STEP_BYTES;
+    if (this.#runs === MOST_RUNS || place + length > BUFFER_BYTES) {
+      this.flush();
+      place = Math.ceil(this.#end / VIEW_STEP_BYTES) * VIEW_STEP_BYTES;
+    }
+    this.#connections[this.#runs] = connection;
+    this.#starts[this.#runs] = place;
+    this.#end = place + length;
+    this.#ends[this.#runs] = this.#end;
+    this.#runs++;
+    return place;
   }
 }

@@ -3,7 +3,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { CloseReason } from './close-reasons.ts';
 import { NO_CONNECTION } from './connection-table.ts';
-import { BACKLOG, MAX_QUEUED_BYTES } from './limits.ts';
+import { KEEP_ALIVE_SECONDS, MAX_QUEUED_BYTES } from './limits.ts';
+import { listen } from './listen.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
 
 /** A socket that knows its index, so that all sockets can share the same listener functions. */
@@ -11,9 +12,6 @@ interface IndexedSocket extends Socket {
   connection: number;
   closeReason: CloseReason;
 }
-
-/** Seconds of silence after which the kernel asks whether the peer is still there. */
-const KEEP_ALIVE_SECONDS = 120;
 
 export class SocketTransport implements Transport {
   readonly #handler: TransportHandler;
@@ -23,22 +21,13 @@ export class SocketTransport implements Transport {
   constructor(handler: TransportHandler) {
     this.#handler = handler;
     this.#server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_SECONDS * 1000 },
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_SECONDS * 1000 },
       (socket) => this.#accept(socket as IndexedSocket),
     );
   }
 
-  listen({ host, port, reusePort }: ListenOptions): Promise<number> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port, reusePort, backlog: BACKLOG }, () => {
-        this.#server.removeListener('error', reject);
-        // Once it listens, an error is a failed accept of one connection, which the kernel already dropped.
-        this.#server.on('error', () => {});
-        const address = this.#server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : port);
-      });
-    });
+  listen(options: ListenOptions): Promise<number> {
+    return listen(this.#server, options, () => {});
   }
 
   stopListening(): void {
@@ -78,6 +67,7 @@ export class SocketTransport implements Transport {
     socket.closeReason = 'peer';
     this.#sockets[connection] = socket;
     socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
     socket.on('error', onError);
     socket.on('close', this.#onClose);
   }
@@ -87,6 +77,13 @@ export class SocketTransport implements Transport {
     // A function, not an arrow: one for all sockets, which find their index in `this`.
     return function onData(this: IndexedSocket, chunk: Buffer): void {
       handler().onData(this.connection, chunk, chunk.length);
+    };
+  })();
+
+  readonly #onEnd = (() => {
+    const handler = () => this.#handler;
+    return function onEnd(this: IndexedSocket): void {
+      handler().onEnd(this.connection);
     };
   })();
 

@@ -19,6 +19,8 @@ export interface TransportHandler {
   onOpen(): number;
   /** `length` bytes have arrived. They are only good during the call. */
   onData(connection: number, bytes: Uint8Array, length: number): void;
+  /** The peer has said goodbye: nothing more will arrive, but it may still read. Answer with `end`. */
+  onEnd(connection: number): void;
   /** The connection is gone; the index is free. `reason` is why, unless the acceptor closed it itself. */
   onClosed(connection: number, reason: CloseReason): void;
 }

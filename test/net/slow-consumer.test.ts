@@ -1,11 +1,7 @@
 // Clients that do not read: what waits for them has a bound, they are closed and counted, and the others never notice.
 
-import { connect } from 'node:net';
 import { pack } from 'msgpackr';
 import t from 'tap';
-import { MAX_QUEUED_BYTES } from '../../lib/net/limits.ts';
-import { SocketTransport } from '../../lib/net/socket-transport.ts';
-import { WriteOutcome } from '../../lib/net/transport.ts';
 import { MAX_PENDING_NOTICES } from '../../lib/packets/limits.ts';
 import { Opcode } from '../../lib/protocol/opcodes.ts';
 import { hello, login, ping, RawClient, shake, sleep, waitFor } from './raw-client.ts';
@@ -101,43 +97,3 @@ t.test('a client that reads late, but not too late, gets every reply in its orde
   client.leave();
   await waitForOpen(server, 1);
 });
-
-t.test(
-  'what waits for a peer that does not read stays within the bound, and arrives if it reads after all',
-  async (t) => {
-    let closed = 0;
-    const transport = new SocketTransport({
-      onOpen: () => 0,
-      onData: () => {},
-      onClosed: () => closed++,
-    });
-    const port = await transport.listen({ host: '127.0.0.1', port: 0, reusePort: false });
-    const peer = connect(port, '127.0.0.1');
-    await new Promise((resolve) => peer.once('connect', resolve));
-    await sleep(50);
-    const bytes = Buffer.alloc(16 * 1024, 7);
-    let outcome: WriteOutcome;
-    let written = 0;
-    do {
-      outcome = transport.write(0, bytes, 0, bytes.length);
-      written += bytes.length;
-    } while (outcome === WriteOutcome.DONE && written < MOST_SENT);
-    t.equal(outcome, WriteOutcome.KEPT, 'at some point the kernels have had enough');
-    let waiting = bytes.length;
-    while (transport.write(0, bytes, 0, bytes.length) === WriteOutcome.DONE) waiting += bytes.length;
-    t.equal(waiting, MAX_QUEUED_BYTES, 'just inside: as much waits as may');
-    t.equal(transport.write(0, bytes, 0, 1), WriteOutcome.TOO_SLOW, 'and not one byte more');
-    written += waiting - bytes.length;
-
-    let received = 0;
-    peer.on('data', (chunk: Buffer) => {
-      received += chunk.length;
-    });
-    await waitFor('what was taken to arrive', () => received === written);
-    t.equal(transport.write(0, bytes, 0, 1), WriteOutcome.DONE, 'then there is room again');
-    await waitFor('the last byte', () => received === written + 1);
-    peer.destroy();
-    await waitFor('the close', () => closed === 1);
-    transport.stopListening();
-  },
-);

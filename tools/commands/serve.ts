@@ -4,7 +4,7 @@ import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yar
 import { WAIT_STRATEGIES, type WaitStrategyName } from '../../lib/ring/wait-strategy.ts';
 import type { Server } from '../../lib/server.ts';
 import { ServerError } from '../../lib/server-error.ts';
-import { DEFAULT_SERVER_OPTIONS as DEFAULTS, DURABILITIES } from '../../lib/server-options.ts';
+import { DEFAULT_SERVER_OPTIONS as DEFAULTS, DURABILITIES, TRANSPORTS } from '../../lib/server-options.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -30,6 +30,11 @@ const options = {
     choices: ['acceptor', 'worker'] as const,
     default: DEFAULTS.losingShake,
     describe: 'who answers a shake that cannot win',
+  },
+  transport: {
+    choices: TRANSPORTS,
+    default: DEFAULTS.transport,
+    describe: "what connections are: Node's bare handles, where they work, or its public sockets, which cost more",
   },
   wait: {
     choices: Object.keys(WAIT_STRATEGIES) as WaitStrategyName[],
@@ -101,7 +106,7 @@ async function serve(args: Parsed): Promise<void> {
   try {
     server = await startServer(toServerOptions(args), {
       onError: (error) => log.error({ err: error }, error.message),
-      onRecovered: (sentence) => log.info(sentence),
+      onInfo: (sentence) => log.info(sentence),
     });
   } catch (error) {
     if (error instanceof ServerError) throw new UsageError(error.message);
@@ -157,6 +162,7 @@ function toServerOptions(args: Parsed) {
     packetSlots: args.packetSlots,
     maxShares: args.maxShares,
     losingShake: args.losingShake,
+    transport: args.transport,
     waitStrategy: args.wait,
     data: args.data,
     durability: args.durability,
