@@ -3,17 +3,21 @@
 // A request's intended time travels in its stamp, which the reply echoes; so nothing is kept per request, and the latency
 // of the open loop counts from when the request was due, not from when it was sent: a server that stalls is not forgiven.
 
-import { connect, type Socket, type TcpNetConnectOpts } from 'node:net';
+import { isIPv4 } from 'node:net';
 import type { JsHistogram } from 'hdr-histogram-js';
+import type { HandleParts } from '../../lib/handles/tcp-handle.ts';
 import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/latency-log.ts';
 import { readStamp, readUint32, writeGrab, writeLogin, writeShake } from '../../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../../lib/protocol/classic-layout.ts';
 import { FrameReader, type FrameSink } from '../../lib/protocol/frame-reader.ts';
 import { CLIENT_RULES, FrameFault } from '../../lib/protocol/frame-rules.ts';
 import { LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts';
-import { CONNECTIONS_PER_ADDRESS, countUsers, type LoadOptions, type UserRange } from './load-options.ts';
+import { HandleLinks } from './handle-links.ts';
+import type { LinkHandler, LoadLinks } from './load-links.ts';
+import { countUsers, type LoadOptions, localAddressOf, type UserRange } from './load-options.ts';
 import { emptyTotals, type LoadTotals } from './load-totals.ts';
 import { dueMs, firstNumberAt, type Population, userOf } from './slot-rule.ts';
+import { SocketLinks } from './socket-links.ts';
 
 /** Where a connection stands. READY: logged in. */
 const State = { IDLE: 0, CONNECTING: 1, CONNECTED: 2, READY: 3 } as const;
@@ -24,16 +28,10 @@ const CONNECTING_AT_ONCE = 256;
 /** How long to wait before a lost or failed connection is made again, in milliseconds. */
 const RETRY_MS = 1000;
 
-/** Bytes read at once; one buffer serves every connection. */
-const READ_BYTES = 64 * 1024;
-
 /** Bytes of requests written before the buffer is used again. */
 const WRITE_BYTES = 64 * 1024;
 
-/** How often the open loop looks what is due, in milliseconds. */
-const PACE_MS = 1;
-
-export class LoadEngine implements FrameSink {
+export class LoadEngine implements FrameSink, LinkHandler {
   readonly totals: LoadTotals = emptyTotals();
   /** Microseconds from the intended time of a shake, or from the sending of a grab, to its reply. */
   readonly shakeLatency: JsHistogram = buildMicroseconds();
@@ -43,13 +41,13 @@ export class LoadEngine implements FrameSink {
   readonly #options: LoadOptions;
   readonly #users: UserRange;
   readonly #population: Population;
-  readonly #sockets: (Socket | undefined)[];
+  readonly #links: LoadLinks;
+  readonly #count: number;
   /** By connection: where it stands, and what is under way on it. */
   readonly #states: Uint8Array;
   readonly #shakesUnderWay: Int32Array;
   readonly #grabsUnderWay: Int32Array;
   readonly #reader = new FrameReader(CLIENT_RULES, this);
-  readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   #writeBuffer = Buffer.allocUnsafeSlow(WRITE_BYTES);
   #written = 0;
   /** Indexes that wait to be connected. */
@@ -64,13 +62,21 @@ export class LoadEngine implements FrameSink {
   /** Closed loop: shakes to send when the present chunk has been read. */
   #shakesToSend = 0;
 
-  /** @param users the part of the users that this thread has */
-  constructor(options: LoadOptions, users: UserRange) {
+  /** When the present read came, in Unix microseconds. */
+  #readUs = 0;
+  /** Shakes in a row that took the same time: those of one read often do, and are recorded together. */
+  #sameLatencyUs = 0;
+  #sameLatencies = 0;
+
+  /** @param users the part of the users that this thread has @param handles Node's bare handles, where they work */
+  constructor(options: LoadOptions, users: UserRange, handles?: HandleParts) {
     const count = countUsers(users);
+    const takesHandles = handles !== undefined && options.targets.every(({ host }) => isIPv4(host));
+    this.#links = takesHandles ? new HandleLinks(this, handles) : new SocketLinks(this);
+    this.#count = count;
     this.#options = options;
     this.#users = users;
     this.#population = { first: options.population[0], users: countUsers(options.population), qps: options.qps };
-    this.#sockets = new Array(count).fill(undefined);
     this.#states = new Uint8Array(count);
     this.#shakesUnderWay = new Int32Array(count);
     this.#grabsUnderWay = new Int32Array(count);
@@ -89,11 +95,11 @@ export class LoadEngine implements FrameSink {
   startShaking(fromMs: number, untilMs: number): void {
     this.#isShaking = true;
     if (this.#options.closed) {
-      for (let index = 0; index < this.#sockets.length; index++) this.#fillPipeline(index);
+      for (let index = 0; index < this.#count; index++) this.#fillPipeline(index);
     } else if (this.#options.qps > 0) {
       this.#nextNumber = firstNumberAt(this.#population, fromMs);
       this.#endNumber = firstNumberAt(this.#population, untilMs);
-      this.#pace = setInterval(() => this.#shakeDue(nowUs() / 1000), PACE_MS);
+      this.#pace = setInterval(() => this.#shakeDue(nowUs() / 1000), this.#options.paceMs);
     }
   }
 
@@ -110,7 +116,7 @@ export class LoadEngine implements FrameSink {
   /** Closes every connection. */
   end(): void {
     this.#isEnding = true;
-    for (const socket of this.#sockets) socket?.destroy();
+    for (let index = 0; index < this.#count; index++) this.#links.destroy(index);
   }
 
   // HOT
@@ -135,37 +141,17 @@ export class LoadEngine implements FrameSink {
     return true;
   }
 
-  #connect(index: number): void {
-    const { targets, users } = this.#options;
-    const { host, port } = targets[index % targets.length];
-    const addressIndex = Math.floor((this.#users[0] - users[0] + index) / CONNECTIONS_PER_ADDRESS);
-    const onRead = (length: number, bytes: Uint8Array) => {
-      this.#onData(index, bytes, length);
-      return true;
-    };
-    this.#connecting++;
-    this.#states[index] = State.CONNECTING;
-    const options: TcpNetConnectOpts = { host, port, noDelay: true };
-    options.onread = { buffer: this.#readBuffer, callback: onRead };
-    if (host === '127.0.0.1' && addressIndex > 0) options.localAddress = `127.0.0.${1 + addressIndex}`;
-    const socket = connect(options);
-    this.#sockets[index] = socket;
-    socket.on('connect', () => {
-      this.#connecting--;
-      this.#states[index] = State.CONNECTED;
-      this.#login(index);
-      this.connectAll();
-    });
-    // A close follows every error, and counts it.
-    socket.on('error', () => {});
-    socket.on('close', () => this.#onClose(index));
+  onConnect(index: number): void {
+    this.#connecting--;
+    this.#states[index] = State.CONNECTED;
+    this.#login(index);
+    this.connectAll();
   }
 
-  #onClose(index: number): void {
+  onClose(index: number): void {
     const state = this.#states[index];
     if (state === State.CONNECTING) this.#connecting--;
     if (state === State.READY) this.totals.connected--;
-    this.#sockets[index] = undefined;
     this.#states[index] = State.IDLE;
     this.#shakesUnderWay[index] = 0;
     this.#grabsUnderWay[index] = 0;
@@ -181,15 +167,34 @@ export class LoadEngine implements FrameSink {
   }
 
   // HOT
-  #onData(index: number, bytes: Uint8Array, length: number): void {
-    this.lastHeardMs = Date.now();
+  onData(index: number, bytes: Uint8Array, length: number): void {
+    this.#readUs = nowUs();
+    this.lastHeardMs = this.#readUs / 1000;
     this.#shakesToSend = 0;
-    if (this.#reader.feed(index, bytes, length) !== FrameFault.NONE) {
+    const fault = this.#reader.feed(index, bytes, length);
+    this.#recordShakes();
+    if (fault !== FrameFault.NONE) {
       this.totals.unexpected++;
-      this.#sockets[index]!.destroy();
+      this.#links.destroy(index);
       return;
     }
     if (this.#shakesToSend > 0) this.#writeShakes(index, this.#shakesToSend);
+  }
+
+  #connect(index: number): void {
+    const { targets, population } = this.#options;
+    const { host, port } = targets[index % targets.length];
+    this.#connecting++;
+    this.#states[index] = State.CONNECTING;
+    const localAddress = host === '127.0.0.1' ? localAddressOf(this.#users[0] + index - population[0]) : undefined;
+    this.#links.connect(index, { host, port, localAddress });
+  }
+
+  // HOT
+  #recordShakes(): void {
+    if (this.#sameLatencies === 0) return;
+    this.shakeLatency.recordValueWithCount(this.#sameLatencyUs, this.#sameLatencies);
+    this.#sameLatencies = 0;
   }
 
   // HOT
@@ -201,7 +206,10 @@ export class LoadEngine implements FrameSink {
     }
     this.#shakesUnderWay[index]--;
     totals.answered++;
-    this.shakeLatency.recordValue(clampUs(nowUs() - readStamp(bytes, offset)));
+    const latencyUs = clampUs(this.#readUs - readStamp(bytes, offset));
+    if (latencyUs !== this.#sameLatencyUs) this.#recordShakes();
+    this.#sameLatencyUs = latencyUs;
+    this.#sameLatencies++;
     const result = readUint32(bytes, offset + BODY_OFFSET + 4);
     if (result === ShakeResult.NONE) {
       totals.none++;
@@ -222,7 +230,7 @@ export class LoadEngine implements FrameSink {
     }
     this.#grabsUnderWay[index]--;
     totals.grabsAnswered++;
-    this.grabLatency.recordValue(clampUs(nowUs() - readStamp(bytes, offset)));
+    this.grabLatency.recordValue(clampUs(this.#readUs - readStamp(bytes, offset)));
     const amountCents = readUint32(bytes, offset + BODY_OFFSET + 4);
     if (amountCents === 0) totals.grabsNothing++;
     else totals.grabsWon++;
@@ -232,7 +240,7 @@ export class LoadEngine implements FrameSink {
   #onLoginResult(index: number, result: number): void {
     if (result !== LoginResult.OK) {
       this.totals.refusedLogins++;
-      this.#sockets[index]?.destroy();
+      this.#links.destroy(index);
       return;
     }
     if (this.#states[index] === State.READY) {
@@ -313,15 +321,17 @@ export class LoadEngine implements FrameSink {
   /** Sends what was reserved from `place` on. Bytes that the socket could not send yet are left alone from then on. */
   // HOT
   #write(index: number, place: number): void {
-    const socket = this.#sockets[index]!;
-    socket.write(this.#writeBuffer.subarray(place, this.#written));
-    if (socket.writableLength === 0) this.#written = place;
+    if (this.#links.write(index, this.#writeBuffer, place, this.#written)) this.#written = place;
   }
 }
 
+/** Looked up once: the global is an accessor. */
+const now = performance.now.bind(performance);
+const { timeOrigin } = performance;
+
 /** The wall clock in microseconds, finer than Date.now(). Goes through performance.now(), so it never steps back. */
 function nowUs(): number {
-  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+  return Math.round((timeOrigin + now()) * 1000);
 }
 
 function clampUs(us: number): number {

@@ -17,6 +17,8 @@ export interface LoadOptions {
   pipeline: number;
   /** How long to shake, in seconds. */
   durationSeconds: number;
+  /** Open loop: how often it looks what is due, in milliseconds. Many clients on one machine look less often. */
+  paceMs: number;
   threads: number;
   /** Whether to grab every packet that a notice tells of. */
   grab: boolean;
@@ -24,8 +26,24 @@ export interface LoadOptions {
   drainSeconds: number;
 }
 
+/** How often a load client that has the machine to itself looks what is due, in milliseconds. */
+export const PACE_MS = 1;
+
 /** Connections from one source address: past about 14,000 the kernel's search for a free port slows to a crawl. */
 export const CONNECTIONS_PER_ADDRESS = 10_000;
+
+/** Addresses in a row of the last byte. */
+const ADDRESSES_PER_ROW = 250;
+
+/**
+ * Which loopback address the `number`-th user of the population connects from: so all load clients on a machine that share
+ * a population spread over the addresses together. Undefined lets the system choose.
+ */
+export function localAddressOf(number: number): string | undefined {
+  const address = Math.floor(number / CONNECTIONS_PER_ADDRESS);
+  if (address === 0) return undefined;
+  return `127.0.${Math.floor(address / ADDRESSES_PER_ROW)}.${1 + (address % ADDRESSES_PER_ROW)}`;
+}
 
 /** Reads `host:port`, `:port` or `port`. Returns undefined if it is none of these. */
 export function parseTarget(text: string): { host: string; port: number } | undefined {

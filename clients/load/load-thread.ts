@@ -2,6 +2,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
+import { probeHandles } from '../../lib/handles/handle-probe.ts';
 import { LoadEngine } from './load-engine.ts';
 import type { LoadOptions, UserRange } from './load-options.ts';
 import type { LoadTotals } from './load-totals.ts';
@@ -27,8 +28,9 @@ export interface LoadReport {
 
 const REPORT_MS = 250;
 
-function run({ options, users }: LoadThreadData): void {
-  const engine = new LoadEngine(options, users);
+async function run({ options, users }: LoadThreadData): Promise<void> {
+  const handles = await probeHandles();
+  const engine = new LoadEngine(options, users, typeof handles === 'object' ? handles : undefined);
   let hasStopped = false;
   const report = (latency?: LoadReport['latency']) => {
     const message: LoadReport = { totals: engine.totals, hasStopped, quietMs: Date.now() - engine.lastHeardMs };

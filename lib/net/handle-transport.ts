@@ -11,12 +11,12 @@ import {
   UV_EOF,
   type WriteRequest,
 } from '../handles/tcp-handle.ts';
+import { ViewCache } from '../handles/view-cache.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { NO_CONNECTION } from './connection-table.ts';
 import { KEEP_ALIVE_SECONDS, MAX_QUEUED_BYTES } from './limits.ts';
 import { listen } from './listen.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
-import { ViewCache } from './view-cache.ts';
 
 /** Bytes of one read: libuv offers no more at a time. */
 const READ_BYTES = 64 * 1024;

@@ -2,11 +2,11 @@
 // connection when the owner flushes.
 //
 // A run is what one connection is sent in one write. Runs start at fixed distances, so that the views that writes need can be
-// made once and used again (see view-cache.ts).
+// made once and used again (see ../handles/view-cache.ts).
 
+import { VIEW_STEP_BYTES } from '../handles/view-cache.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { type Transport, WriteOutcome } from './transport.ts';
-import { VIEW_STEP_BYTES } from './view-cache.ts';
 
 /** Bytes of the buffer: the replies to a full read of 64 KiB. */
 const BUFFER_BYTES = 128 * 1024;

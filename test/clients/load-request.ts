@@ -13,6 +13,7 @@ export function optionsFor(server: FakeServer, changes: Partial<LoadOptions> = {
     closed: false,
     pipeline: 1,
     durationSeconds: 1,
+    paceMs: 1,
     threads: 1,
     grab: true,
     drainSeconds: 0.3,

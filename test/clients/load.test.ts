@@ -27,6 +27,7 @@ async function run(
     closed: false,
     pipeline: 1,
     durationSeconds: 1,
+    paceMs: 1,
     threads: 1,
     grab: true,
     drainSeconds: 5,

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
-import { type LoadOptions, parseTarget, parseUsers, type UserRange } from '../../clients/load/load-options.ts';
+import { type LoadOptions, PACE_MS, parseTarget, parseUsers, type UserRange } from '../../clients/load/load-options.ts';
 import { countUnanswered, type LoadTotals } from '../../clients/load/load-totals.ts';
 import { formatComparison, formatProgress, formatResult } from '../../clients/load/print-result.ts';
 import { type LoadPhase, type LoadResult, runLoad } from '../../clients/load/run-load.ts';
@@ -117,6 +117,7 @@ function readOptions(args: Parsed): LoadOptions {
     closed,
     pipeline,
     durationSeconds,
+    paceMs: PACE_MS,
     threads: Math.min(threads, connections),
     grab,
     drainSeconds,

@@ -4,7 +4,7 @@
 /** Views that are kept begin at multiples of this: two shake results fit between. */
 export const VIEW_STEP_BYTES = 64;
 
-/** Owned by one transport. */
+/** Owned by one thread. */
 export class ViewCache {
   #bytes: Uint8Array = new Uint8Array(0);
   /** The latest view that began at each step. */
