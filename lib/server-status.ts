@@ -21,6 +21,8 @@ export interface ServerStatus {
   /** 0: normal. */
   level: number;
   connections: { open: number; accepted: number; closed: Partial<Record<CloseReason, number>> };
+  /** By acceptor thread: connections that it has open. */
+  acceptors: { open: number }[];
   /** Users logged in now, and users ever seen. */
   sessions: number;
   users: number;
@@ -173,6 +175,7 @@ export class StatusBoard {
         accepted: net(AcceptorCount.connectionsAccepted),
         closed: this.#readCloses(),
       },
+      acceptors: this.#acceptors.gauges(AcceptorCount.connectionsOpen).map((open) => ({ open })),
       sessions: sets(WorkerCount.sessions),
       users: sets(WorkerCount.users),
       shakes: {

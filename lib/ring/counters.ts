@@ -95,6 +95,11 @@ export class CounterReader {
     return this.#totals[index];
   }
 
+  /** What a count of each block stands at now, for a gauge: one that goes up and down and never wraps. */
+  gauges(index: number): number[] {
+    return this.#blocks.map((block) => Atomics.load(block, index));
+  }
+
   /** The total of a sum over all blocks, as of now; of a block whose owner was stopped in mid-addition, as of before. */
   sum(index: number): number {
     let total = 0;
