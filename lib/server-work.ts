@@ -30,6 +30,15 @@ import { MainReplies } from './sets/main-replies.ts';
 import { Transfers } from './sets/transfers.ts';
 import { UserSends } from './sets/user-sends.ts';
 
+/** How often packets are released and created, in milliseconds. */
+const TICK_MS = 10;
+
+/** The same while there is little or nothing to do, in milliseconds: an idle server costs next to nothing. */
+const IDLE_TICK_MS = 100;
+
+/** A slow drop or send is looked at so often for each of its packets: no packet is late by more than half its time. */
+const TICKS_PER_PACKET = 2;
+
 export interface ServerWorkParts {
   options: ServerOptions;
   memory: ServerMemory;
@@ -137,7 +146,7 @@ export class ServerWork {
     }
   }
 
-  /** Everything that is due now. Call it every few milliseconds while `isBusy`. */
+  /** Everything that is due now. Call it again after `tickMs`. */
   tick(): void {
     const nowMs = this.#parts.readNowMs();
     this.drops.tick(nowMs);
@@ -147,15 +156,11 @@ export class ServerWork {
     this.onDoorbell();
   }
 
-  /** Whether there is something to do at the next tick. */
-  get isBusy(): boolean {
-    return (
-      this.drops.openCount > 0 ||
-      this.sends.activeCount > 0 ||
-      this.packets.isBusy ||
-      this.#userSends.underWay > 0 ||
-      !this.#commands.isClear
-    );
+  /** When the next tick is wanted, in milliseconds from now. */
+  get tickMs(): number {
+    if (this.packets.isBusy || this.#userSends.underWay > 0 || !this.#commands.isClear) return TICK_MS;
+    const rate = this.drops.releaseRate + this.sends.createRate;
+    return Math.min(IDLE_TICK_MS, Math.max(TICK_MS, 1000 / TICKS_PER_PACKET / rate));
   }
 
   /** Another thread has rung: takes what there is, then announces sleep, and looks again before it believes it. */

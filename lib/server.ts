@@ -38,12 +38,6 @@ import { allocateServer, moduleUrl, type ServerMemory, type ServerThreads, start
 import { ServerWork } from './server-work.ts';
 import { SERVER_NAME } from './version.ts';
 
-/** How often packets are released and created, in milliseconds. */
-const GENERATOR_MS = 10;
-
-/** The same while there is nothing to release or create, in milliseconds: an idle server costs next to nothing. */
-const IDLE_GENERATOR_MS = 100;
-
 /** How long the acceptors and then the workers may take to stop, in milliseconds; after that they are ended. */
 const STOP_MS = 10_000;
 
@@ -278,7 +272,7 @@ export class Server {
   #tick(): void {
     this.#board.update();
     this.#work.tick();
-    this.#generator = setTimeout(() => this.#tick(), this.#work.isBusy ? GENERATOR_MS : IDLE_GENERATOR_MS);
+    this.#generator = setTimeout(() => this.#tick(), this.#work.tickMs);
   }
 
   /** A thread that fails, or ends unasked, is the end of the server. */

@@ -38,8 +38,11 @@ export const BYTES_PER_DRAIN = 64 * 1024;
 /** Length of the listen queue: what the kernel's somaxconn usually allows. */
 export const BACKLOG = 4096;
 
-/** Seconds of silence after which the kernel asks whether the peer is still there. */
-export const KEEP_ALIVE_SECONDS = 120;
+/**
+ * Seconds of silence after which the kernel asks whether the peer is still there: asked every two minutes, a million
+ * connections would cost 8,000 questions a second, and as many answers.
+ */
+export const KEEP_ALIVE_SECONDS = 900;
 
 /** Descriptors that the process needs for itself: standard streams, event loops, control connections, files. */
 export const RESERVED_DESCRIPTORS = 256;

@@ -225,6 +225,15 @@ export class DropCampaigns {
     return this.#bySlot.reduce((open, drop) => (drop === undefined ? open : open + 1), 0);
   }
 
+  /** Packets a second that open drops release together, while they do. */
+  get releaseRate(): number {
+    let rate = 0;
+    for (const drop of this.#bySlot) {
+      if (typeof drop === 'object' && drop.state === 'releasing') rate += drop.rate;
+    }
+    return rate;
+  }
+
   /** @throws {CampaignError} not_found */
   status(id: number): DropStatus {
     const drop = this.#find(id);

@@ -178,6 +178,13 @@ export class SendCampaigns {
     return this.#active.size;
   }
 
+  /** Packets a second that active sends create together. */
+  get createRate(): number {
+    let rate = 0;
+    for (const send of this.#active) rate += send.rate;
+    return rate;
+  }
+
   /** @throws {CampaignError} not_found */
   status(id: number): SendStatus {
     const send = this.#sends.get(id);

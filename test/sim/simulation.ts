@@ -427,7 +427,7 @@ class Simulation {
     }
     await this.#check();
     assert.deepEqual(this.#books.outstanding, { drops: 0, packets: 0 }, 'nothing is outstanding');
-    assert(!this.#server.work.isBusy, 'nothing is under way');
+    assert.equal(this.#server.work.tickMs, 100, 'nothing is under way');
     await this.#spendAll();
     await this.#check();
     for (const [id, { outcome }] of this.#books.reservations) {
