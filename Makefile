@@ -7,7 +7,7 @@ HONGBAO = node tools/hongbao.js
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load drop send status audit chaos sim bench-grabs test check format pack clean
+.PHONY: help install run load drop send status audit chaos sim bench bench-grabs million test check format pack clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,12 @@ chaos: node_modules/.installed ## kill a loaded server 20 times, and check that 
 
 sim: node_modules/.installed ## thousands of seeded simulations with crashes, against a plain model
 	@node test/sim/run-sim.ts $(ARGS)
+
+bench: node_modules/.installed ## how costs grow with connections, SETs, open packets and more; --quick for a minute of it
+	@node tools/bench/bench.ts $(ARGS)
+
+million: node_modules/.installed ## hold a million connections on this machine, as far as it reaches, and let them shake
+	@$(HONGBAO) million $(ARGS)
 
 bench-grabs: node_modules/.installed ## durable grabs a second, beside Redis with Lua where it is installed
 	@node tools/bench/grabs.ts $(ARGS)
