@@ -11,11 +11,10 @@ import type { Child, Family } from './family.ts';
 import type { PairLoad } from './share-out.ts';
 
 /**
- * How often a client looks what is due, in milliseconds. A millisecond each would be 50,000 wake-ups a second for the
- * million. Twenty add ten to the latency of the median, which still counts from when a shake was due; where two cores are
- * just enough, ten made it worse.
+ * How often a client looks what is due, in milliseconds. A millisecond each would be 50,000 wake-ups a second for the million.
+ * It adds half of itself to the median, which counts from when a shake was due; at 20 the two cores were not enough.
  */
-const PACE_MS = 20;
+const PACE_MS = 100;
 
 /** Cents of a packet on the average, won by a shake or sent. */
 const PACKET_CENTS = 300;
