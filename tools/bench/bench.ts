@@ -63,7 +63,7 @@ async function main(): Promise<void> {
   const machine = describeMachine(settings);
   print([
     ...machine,
-    `${rounds} rounds of ${settings.seconds} s, points by turns; medians, then the least and the most`,
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${settings.seconds} s, points by turns; medians, then the least and the most`,
     '',
   ]);
   const axes: Record<string, SeriesResult[]> = {};

@@ -165,6 +165,8 @@ export class LoadClient {
   }
 
   #failure(): Error {
-    return new Error(`the load client has no result: ${this.#errors.trim().split('\n').at(-1)}`);
+    const { exitCode, signalCode } = this.#child;
+    const last = this.#errors.trim().split('\n').at(-1);
+    return new Error(`the load client ended with ${exitCode ?? signalCode} and has no result: ${last}`);
   }
 }
