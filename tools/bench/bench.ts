@@ -39,8 +39,8 @@ const args = await yargs(hideBin(process.argv))
   .options({
     only: { type: 'string', default: NAMES.join(','), describe: 'axes to walk, with commas between them' },
     rounds: { type: 'number', describe: 'runs at each point, by turns  [default: 3, quick 1]' },
-    seconds: { type: 'number', describe: 'seconds that are measured of each run  [default: 2, quick 1]' },
-    quick: { type: 'boolean', default: false, describe: 'only the first and the last point of each axis' },
+    seconds: { type: 'number', describe: 'seconds that are measured of each run  [default: 1.5, quick 1]' },
+    quick: { type: 'boolean', default: false, describe: 'two points of each axis, in two minutes' },
     connections: {
       type: 'number',
       describe: 'connections of the axes that vary something else  [default: 100 to 5,000, by axis]',
@@ -95,7 +95,7 @@ function readNames(text: string): string[] {
 function readSettings(): GrowthSettings {
   if (!existsSync('/proc/self/stat')) throw new UsageError('the bench reads CPU times under /proc, which is not there');
   const { connections, rate, quick: isQuick } = args;
-  const seconds = args.seconds ?? (isQuick ? 1 : 2);
+  const seconds = args.seconds ?? (isQuick ? 1 : 1.5);
   if (!(seconds >= 0.1 && seconds <= 600)) throw new UsageError('--seconds must be 0.1 to 600');
   const mostConnections = countDescriptors() - RESERVED_DESCRIPTORS;
   if (connections !== undefined) checkWhole('connections', connections, 1, mostConnections);

@@ -96,7 +96,9 @@ function concludePath(results: readonly PointResult[]): string {
 }
 
 function concludeSplit({ label, runs }: PointResult): string {
-  const { [FEWEST]: fewest, [MOST]: most, [PART]: part } = runs.at(-1)!.figures;
+  const fewest = Math.min(...runs.map(({ figures }) => figures[FEWEST]));
+  const most = Math.max(...runs.map(({ figures }) => figures[MOST]));
+  const part = runs[0].figures[PART];
   const verdict = most <= part * MOST_UNEVEN ? 'even' : 'NOT EVEN';
   return `${verdict}: with ${label}, an acceptor holds ${formatCount(fewest)} to ${formatCount(most)} connections`;
 }

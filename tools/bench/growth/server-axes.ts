@@ -1,6 +1,7 @@
 // The axes along which a server grows, but for its acceptors: connections, SETs, open packets, frames a read, durability.
 //
-// Each point has a server of its own for all rounds, so that a small one is not measured in what a large one has left.
+// Each point has a server of its own for all rounds, so that a small one is not measured in what a large one has left. But
+// each run along the connections has a new one: ports towards an old one are scarce for a minute.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatCount } from '../../../lib/monitor/text-table.ts';
@@ -15,6 +16,10 @@ const CONNECTIONS = [1000, 5000, 10_000, 19_000];
 const SETS = [16, 256, 4096];
 const OPEN_PACKETS = [0, 1000, 100_000, 1_000_000];
 const FRAMES = [1, 2, 4, 8, 16, 32, 64];
+
+/** As far as a quick bench goes: the last of either take half a minute to be there. */
+const QUICK_CONNECTIONS = 10_000;
+const QUICK_OPEN_PACKETS = 100_000;
 
 /** Users of the packets that stay open: none of them connects, and each is kept 100 notices. */
 const ABSENT_USERS = [1_000_000, 1_009_999];
@@ -52,27 +57,23 @@ export const connectionsAxis: AxisMaker = (settings) => {
   const { seconds, rate, mostConnections } = settings;
   const reached = CONNECTIONS.filter((connections) => connections <= mostConnections);
   const isCut = reached.length < CONNECTIONS.length;
-  const points = pick(isCut ? [...reached, mostConnections] : reached, settings);
+  const points = pick(isCut ? [...reached, mostConnections] : reached, settings, QUICK_CONNECTIONS);
   return {
     varies: 'connections',
     series: [
       { title: 'shakes, closed loop, 1 deep', cost: CPU_PER_SHAKE },
       { title: 'shakes, closed loop, 32 deep', cost: CPU_PER_SHAKE },
       { title: openLoop(settings), cost: CPU_PER_SHAKE },
-      { title: 'memory of idle connections, a new server each time', cost: 'KB resident per connection' },
+      { title: 'memory of idle connections', cost: 'KB resident per connection' },
     ],
-    points: points.map((connections) =>
-      serverPoint(
-        formatCount(connections),
-        [],
-        [
-          (server) => runShakes(server, { connections, load: { deep: 1 }, seconds }),
-          (server) => runShakes(server, { connections, load: { deep: 32 }, seconds }),
-          (server) => runShakes(server, { connections, load: { rate }, seconds }),
-          () => measureMemory(connections),
-        ],
-      ),
-    ),
+    points: points.map((connections) => {
+      const loads = [{ deep: 1 }, { deep: 32 }, { rate }];
+      const shakes = loads.map(
+        (load) => () => withNewServer((server) => runShakes(server, { connections, load, seconds })),
+      );
+      const measures = [...shakes, () => withNewServer((server) => measureMemory(server, connections))];
+      return { label: formatCount(connections), open: async () => ({ measures, close: async () => {} }) };
+    }),
     remarks: isCut
       ? [`the descriptor limit allows ${formatCount(mostConnections)} connections: raise it with ulimit -n for more`]
       : [],
@@ -102,7 +103,7 @@ export const packetsAxis: AxisMaker = (settings) => {
   return {
     varies: 'packets open',
     series: [GRABS, { title: `${openLoop(settings)}, ${described(connections)}`, cost: CPU_PER_SHAKE }],
-    points: pick(OPEN_PACKETS, settings).map((count) =>
+    points: pick(OPEN_PACKETS, settings, QUICK_OPEN_PACKETS).map((count) =>
       serverPoint(
         formatCount(count),
         [],
@@ -164,25 +165,30 @@ async function fill(server: BenchServer, count: number): Promise<void> {
   if (packets.open !== count) throw new Error(`${packets.open} packets are open, not ${count}`);
 }
 
-async function measureMemory(connections: number): Promise<Run> {
+async function withNewServer(measure: (server: BenchServer) => Promise<Run>): Promise<Run> {
   const server = await BenchServer.start();
   try {
-    const before = server.residentBytes;
-    const options = [`--connections=${connections}`, '--qps=0', '--duration=2'];
-    return await LoadClient.use(server, options, async (client) => {
-      await client.until(async () => (await server.readStatus()).sessions === connections);
-      await sleep(IDLE_MS);
-      const grownBytes = server.residentBytes - before;
-      const { connections: held } = await server.readStatus();
-      const { faults } = await client.end();
-      if (held.open !== connections) faults.push(`the server holds ${held.open} connections`);
-      return {
-        cost: grownBytes / 1024 / connections,
-        figures: { 'MB at the start': before / 2 ** 20, 'MB grown': grownBytes / 2 ** 20 },
-        faults,
-      };
-    });
+    return await measure(server);
   } finally {
     await server.stop();
   }
+}
+
+/** @param server that has had no connection yet */
+async function measureMemory(server: BenchServer, connections: number): Promise<Run> {
+  const before = server.residentBytes;
+  const options = [`--connections=${connections}`, '--qps=0', '--duration=1'];
+  return LoadClient.use(server, options, async (client) => {
+    await client.until(async () => (await server.readStatus()).sessions === connections);
+    await sleep(IDLE_MS);
+    const grownBytes = server.residentBytes - before;
+    const { connections: held } = await server.readStatus();
+    const { faults } = await client.end();
+    if (held.open !== connections) faults.push(`the server holds ${held.open} connections`);
+    return {
+      cost: grownBytes / 1024 / connections,
+      figures: { 'MB at the start': before / 2 ** 20, 'MB grown': grownBytes / 2 ** 20 },
+      faults,
+    };
+  });
 }

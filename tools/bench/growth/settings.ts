@@ -9,7 +9,7 @@ export interface GrowthSettings {
   connections: number | undefined;
   /** Shakes a second of the open loops. */
   rate: number;
-  /** Only the first and the last point of each axis. */
+  /** Only two points of each axis: the first, and the last that is quick to reach. */
   isQuick: boolean;
   /** Connections that this machine allows one server and one load client. */
   mostConnections: number;
@@ -18,9 +18,14 @@ export interface GrowthSettings {
 /** Makes an axis: nothing is started before its points are opened. */
 export type AxisMaker = (settings: GrowthSettings) => Axis;
 
-/** The points that are measured. */
-export function pick<T>(points: readonly T[], { isQuick }: GrowthSettings): T[] {
-  return isQuick ? [points[0], points.at(-1)!] : [...points];
+/**
+ * The points that are measured.
+ * @param points ascending @param quickMost the largest one that a quick bench has time for
+ */
+export function pick(points: readonly number[], { isQuick }: GrowthSettings, quickMost = Number.POSITIVE_INFINITY) {
+  if (!isQuick) return [...points];
+  const last = points.findLast((point) => point <= quickMost) ?? points[0];
+  return last === points[0] ? [last] : [points[0], last];
 }
 
 /** How many connections an axis has that varies something else. */
