@@ -70,7 +70,7 @@ export class HandleTransport implements Transport {
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
     const handle = this.#handles[connection];
     if (handle === undefined) return WriteOutcome.DONE;
-    if (this.#queued[connection] > 0) return this.#queue(connection, handle, bytes.slice(start, end));
+    if (this.#queued[connection] > 0) return this.#queue(connection, handle, bytes, start, end);
     const view = this.#views.get(bytes, start, end);
     const { state } = this.#parts;
     if (handle.writeBuffer(this.#request, view) < 0) {
@@ -119,8 +119,10 @@ export class HandleTransport implements Transport {
   }
 
   /** Queues a copy behind what waits already. */
-  #queue(connection: number, handle: TcpHandle, copy: Uint8Array): WriteOutcome {
-    if (this.#queued[connection] + copy.length > MAX_QUEUED_BYTES) return WriteOutcome.TOO_SLOW;
+  #queue(connection: number, handle: TcpHandle, bytes: Uint8Array, start: number, end: number): WriteOutcome {
+    if (this.#queued[connection] + end - start > MAX_QUEUED_BYTES) return WriteOutcome.TOO_SLOW;
+    // Not bytes.slice: that of a Buffer is a view, and the caller writes over these bytes at once.
+    const copy = Uint8Array.prototype.slice.call(bytes, start, end);
     if (handle.writeBuffer(this.#request, copy) < 0) this.#close(connection, 'error');
     else if (this.#parts.state.words[this.#parts.state.ASYNC] === 1) this.#keep(connection, handle, copy);
     return WriteOutcome.DONE;

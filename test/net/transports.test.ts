@@ -245,6 +245,36 @@ for (const [name, make] of Object.entries(makers)) {
     },
   );
 
+  t.test(`${name}: what waits arrives as it was written, though the buffer is used again`, async (t) => {
+    const { transport, join } = await start(t);
+    const peer = await join();
+    peer.pause();
+    const filler = Buffer.alloc(16 * 1024, 1);
+    let filled = 0;
+    let outcome: WriteOutcome = WriteOutcome.DONE;
+    for (; outcome === WriteOutcome.DONE && filled < MOST_SENT; filled += filler.length) {
+      outcome = transport.write(0, filler, 0, filler.length);
+    }
+    t.equal(outcome, WriteOutcome.KEPT);
+    // As the acceptor does it: a part of a larger buffer, written anew after every write that was not kept.
+    const buffer = Buffer.alloc(64);
+    for (let value = 2; value < 12; value++) {
+      buffer.fill(value);
+      t.equal(transport.write(0, buffer, 8, 16), WriteOutcome.DONE);
+    }
+    buffer.fill(0);
+    const chunks: Buffer[] = [];
+    peer.on('data', (chunk: Buffer) => chunks.push(chunk));
+    peer.resume();
+    const count = () => chunks.reduce((sum, { length }) => sum + length, 0);
+    await waitFor('all of it', () => count() === filled + 80);
+    const behind = Buffer.concat(chunks).subarray(filled);
+    t.same(
+      [...behind],
+      Array.from({ length: 80 }, (_, i) => 2 + Math.floor(i / 8)),
+    );
+  });
+
   t.test(`${name}: a port that is taken is an error`, async (t) => {
     const { port } = await start(t);
     const other = make(new Scribe());
