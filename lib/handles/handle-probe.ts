@@ -1,11 +1,11 @@
 // Tries Node's private handles once, with real bytes, before anything relies on them.
 //
 // They have no promise: another Node may lack them, or mean something else by them. So a connection to ourselves is made,
-// a few bytes go round, a large write that cannot be done at once is waited for, and both ends close, just as the
-// transport does it.
+// with a handle at either end; a few bytes go round, a large write that cannot be done at once is waited for, and both ends
+// close, just as the users of handles do it.
 
 import { once } from 'node:events';
-import { type AddressInfo, connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import {
   createHandleServer,
   type HandleParts,
@@ -20,6 +20,9 @@ const PROBE_MS = 2000;
 
 /** More than the kernels take at once. */
 const LARGE_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of one read of the side that connects. */
+const READ_BYTES = 64 * 1024;
 
 const GREETING = Buffer.from('hongbao');
 
@@ -53,18 +56,14 @@ async function exchange(parts: HandleParts, used: (() => void)[]): Promise<void>
       serveOnce(parts, handle).then(resolve, reject);
     });
   });
-  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  used.push(() => peer.destroy());
-  await Promise.all([served, askOnce(peer)]);
+  await Promise.all([served, askOnce(parts, (server.address() as AddressInfo).port, used)]);
 }
 
 /** The side that listens: echoes the greeting, sends a lot, and waits for the peer's goodbye. */
 function serveOnce({ state, WriteRequest, ShutdownRequest }: HandleParts, handle: TcpHandle): Promise<void> {
   const buffer = Buffer.alloc(64);
   return new Promise((resolve, reject) => {
-    const insist = (isSo: boolean, what: string) => {
-      if (!isSo) reject(new Error(`its handles do not ${what}`));
-    };
+    const insist = insister(reject);
     const sendLarge = () => {
       const large = new WriteRequest();
       large.bytes = Buffer.alloc(LARGE_BYTES);
@@ -95,13 +94,42 @@ function serveOnce({ state, WriteRequest, ShutdownRequest }: HandleParts, handle
   });
 }
 
-/** The side that connects, with public parts alone. */
-async function askOnce(peer: ReturnType<typeof connect>): Promise<void> {
+/** The side that connects: greets, takes all that comes, and closes when the other side says goodbye. */
+function askOnce(parts: HandleParts, port: number, used: (() => void)[]): Promise<void> {
+  const { state, ConnectRequest, WriteRequest, makeHandle } = parts;
+  const handle = makeHandle();
+  const buffer = Buffer.alloc(READ_BYTES);
+  used.push(() => handle.close(() => {}));
   let received = 0;
-  peer.on('data', (bytes: Buffer) => {
-    received += bytes.length;
+  let isGreeted = false;
+  return new Promise((resolve, reject) => {
+    const insist = insister(reject);
+    handle.onread = () => {
+      const length = state.words[state.READ];
+      if (length > 0) {
+        isGreeted ||= GREETING.equals(buffer.subarray(0, GREETING.length));
+        received += length;
+      } else if (length < 0) {
+        const isWhole = length === UV_EOF && received === GREETING.length + LARGE_BYTES;
+        insist(isGreeted && isWhole, 'bring every byte');
+        handle.close(() => resolve());
+      }
+    };
+    const request = new ConnectRequest();
+    request.oncomplete = (status) => {
+      insist(status === 0, 'connect');
+      handle.useUserBuffer(buffer);
+      insist(handle.readStart() === 0, 'read');
+      insist(handle.writeBuffer(new WriteRequest(), GREETING) === 0, 'write');
+    };
+    insist(handle.bind('127.0.0.1', 0) === 0, 'bind');
+    insist(handle.connect(request, '127.0.0.1', port) === 0, 'connect');
   });
-  peer.write(GREETING);
-  await once(peer, 'end');
-  if (received !== GREETING.length + LARGE_BYTES) throw new Error('its handles lose bytes');
+}
+
+/** What fails an exchange: `insist(isSo, what)` gives it up, with the reason that handles do not do what they should. */
+function insister(reject: (error: Error) => void): (isSo: boolean, what: string) => void {
+  return (isSo, what) => {
+    if (!isSo) reject(new Error(`its handles do not ${what}`));
+  };
 }

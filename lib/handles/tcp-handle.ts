@@ -12,7 +12,10 @@ export const UV_EOF = -4095;
 export interface TcpHandle {
   /** Called for each read with the handle as `this`; how long it was is in `StreamState`. The bytes are in the user's buffer. */
   onread: (this: TcpHandle) => void;
-  /** Reads go into this buffer; it may be shared by every handle of a thread, since a read is handed over at once. */
+  /**
+   * Reads go into this buffer; it may be shared by every handle of a thread, since a read is handed over at once. Node does
+   * not keep it alive: `onread` has to hold it, or a read goes into memory that is somebody else's by then.
+   */
   useUserBuffer(buffer: Uint8Array): void;
   readStart(): number;
   /** Writes what the kernel takes now, and queues the rest in place. Returns 0 or a negative error. */
