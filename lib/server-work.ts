@@ -33,10 +33,10 @@ import { UserSends } from './sets/user-sends.ts';
 /** How often packets are released and created, in milliseconds. */
 const TICK_MS = 10;
 
-/** The same while there is little or nothing to do, in milliseconds: an idle server costs next to nothing. */
+/** The same while there is little or nothing to do, in milliseconds: no packet is later than this. */
 const IDLE_TICK_MS = 100;
 
-/** A slow drop or send is looked at so often for each of its packets: no packet is late by more than half its time. */
+/** So often a drop or send is looked at for each of its packets, within the two bounds above. */
 const TICKS_PER_PACKET = 2;
 
 export interface ServerWorkParts {

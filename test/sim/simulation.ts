@@ -427,7 +427,8 @@ class Simulation {
     }
     await this.#check();
     assert.deepEqual(this.#books.outstanding, { drops: 0, packets: 0 }, 'nothing is outstanding');
-    assert.equal(this.#server.work.tickMs, 100, 'nothing is under way');
+    assert.deepEqual([work.drops.openCount, work.sends.activeCount], [0, 0], 'no drop and no send is open');
+    assert.equal(work.tickMs, 100, 'nothing is under way');
     await this.#spendAll();
     await this.#check();
     for (const [id, { outcome }] of this.#books.reservations) {
