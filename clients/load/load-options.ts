@@ -26,6 +26,9 @@ export interface LoadOptions {
   drainSeconds: number;
 }
 
+/** Descriptors that a load client keeps for itself: the others are connections. */
+export const LOAD_DESCRIPTORS = 64;
+
 /** How often a load client that has the machine to itself looks what is due, in milliseconds. */
 export const PACE_MS = 1;
 

@@ -12,6 +12,7 @@ import { hideBin } from 'yargs/helpers';
 import { formatCount } from '../../lib/monitor/text-table.ts';
 import { RESERVED_DESCRIPTORS } from '../../lib/net/limits.ts';
 import { countDescriptors } from '../../lib/server-options.ts';
+import { checkWhole } from '../check-whole.ts';
 import { UsageError } from '../usage-error.ts';
 import { acceptorsAxis } from './growth/acceptors-axis.ts';
 import { type SeriesResult, walkAxis } from './growth/axis.ts';
@@ -101,11 +102,6 @@ function readSettings(): GrowthSettings {
   if (connections !== undefined) checkWhole('connections', connections, 1, mostConnections);
   checkWhole('rate', rate, 1, 1_000_000);
   return { seconds, connections, rate, isQuick, mostConnections };
-}
-
-function checkWhole(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new UsageError(`--${name} must be a whole number from ${low} to ${high}`);
 }
 
 function describeMachine({ mostConnections }: GrowthSettings): string[] {

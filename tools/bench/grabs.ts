@@ -8,12 +8,11 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { summarize } from '../../lib/monitor/latency-log.ts';
@@ -22,9 +21,9 @@ import { readUint32, writeGrab, writeLogin } from '../../lib/protocol/classic.ts
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES } from '../../lib/protocol/classic-layout.ts';
 import { Opcode } from '../../lib/protocol/opcodes.ts';
 import { runAudit } from '../audit/run-audit.ts';
+import { readCpuUs } from '../proc-stat.ts';
+import { CLI } from '../serve-process.ts';
 import { type DriverPlan, type DriverResult, PipelineDriver, type ReplyParser } from './pipeline-driver.ts';
-
-const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
 /** Where Debian puts it. */
 const REDIS = '/usr/bin/redis-server';
@@ -131,12 +130,6 @@ function print(sides: readonly Side[], results: readonly Round[][]): void {
 
 function median(values: number[]): number {
   return values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-}
-
-/** CPU time of a process so far, in microseconds; the kernel counts in hundredths of a second. */
-function readCpuUs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }
 
 async function startHongbao(): Promise<Side> {

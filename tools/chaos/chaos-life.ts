@@ -1,7 +1,7 @@
 // One life of the server, as its users and the operator see it: where it is, whether it is to be gone, what went wrong.
 
+import type { ServeProcess } from '../serve-process.ts';
 import type { AckLog } from './ack-log.ts';
-import type { ServerChild } from './server-child.ts';
 
 /** `draining`: nothing new is begun, everything under way is brought to its end. `over`: it was or is being killed. */
 export type LifeState = 'loading' | 'draining' | 'over';
@@ -33,7 +33,7 @@ export class ChaosLife {
     this.#onOver = resolve;
   });
 
-  constructor(server: ServerChild, acks: AckLog, troubles: TroubleList, round: number) {
+  constructor(server: ServeProcess, acks: AckLog, troubles: TroubleList, round: number) {
     this.port = server.port;
     this.controlUrl = server.controlUrl;
     this.acks = acks;

@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   const { rounds, seed, users } = args;
   const directory = args.directory === '' ? mkdtempSync(join(tmpdir(), 'hongbao-chaos-')) : args.directory;
   print(`SEED=${seed}: ${rounds} rounds, ${users} users, in ${directory}`);
-  // Leaving ends the server too: see server-child.ts.
+  // Leaving ends the server too: see ../serve-process.ts.
   process.once('SIGINT', () => process.exit(130));
   process.once('SIGTERM', () => process.exit(143));
   const giveUp = setTimeout(() => {

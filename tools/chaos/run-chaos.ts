@@ -16,7 +16,7 @@ import { ChaosRandom, describePlan, planRound, type RoundPlan } from './chaos-pl
 import { ChaosUser } from './chaos-user.ts';
 import { type CheckResult, checkAcks } from './check-acks.ts';
 import { readFacts } from './journal-facts.ts';
-import { ServerChild } from './server-child.ts';
+import { killWhileStarting, startServer } from './server-child.ts';
 
 const CLI = fileURLToPath(new URL('../cli.ts', import.meta.url));
 
@@ -128,11 +128,11 @@ class ChaosRun {
 
   async #killRound(round: number, plan: RoundPlan): Promise<void> {
     for (const afterMs of plan.startKillsMs) {
-      const hasServed = await ServerChild.killWhileStarting(this.#data, plan, afterMs, this.#log);
+      const hasServed = await killWhileStarting(this.#data, plan, afterMs, this.#log);
       this.#kills++;
       if (!hasServed) this.#killsBeforeServing++;
     }
-    const server = await ServerChild.start(this.#data, plan, this.#log);
+    const server = await startServer(this.#data, plan, this.#log);
     const life = new ChaosLife(server, this.#acks, this.#troubles, round);
     const living = this.#live(life);
     await Promise.race([sleep(plan.loadMs), living]);
@@ -150,7 +150,7 @@ class ChaosRun {
 
   /** A server that nobody asks anything new of: everything comes to its end, then it is stopped in good order. */
   async #lastRound(plan: RoundPlan): Promise<void> {
-    const server = await ServerChild.start(this.#data, plan, this.#log);
+    const server = await startServer(this.#data, plan, this.#log);
     const life = new ChaosLife(server, this.#acks, this.#troubles, this.#rounds + 1);
     life.drain();
     this.#operator.adoptDrops(this.#openDrops);

@@ -2,13 +2,22 @@
 
 import { writeFileSync } from 'node:fs';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
-import { type LoadOptions, PACE_MS, parseTarget, parseUsers, type UserRange } from '../../clients/load/load-options.ts';
+import {
+  LOAD_DESCRIPTORS,
+  type LoadOptions,
+  PACE_MS,
+  parseTarget,
+  parseUsers,
+  type UserRange,
+} from '../../clients/load/load-options.ts';
 import { countUnanswered, type LoadTotals } from '../../clients/load/load-totals.ts';
 import { formatComparison, formatProgress, formatResult } from '../../clients/load/print-result.ts';
 import { type LoadPhase, type LoadResult, runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts, type ServerCounts } from '../../clients/load/verify.ts';
 import { summarize } from '../../lib/monitor/latency-log.ts';
 import { countDescriptors } from '../../lib/server-options.ts';
+import { checkWhole } from '../check-whole.ts';
+import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -58,10 +67,6 @@ export const loadCommand: CommandModule<object, LoadArguments> = {
   handler: load,
 };
 
-/** How often progress is printed, in milliseconds: on a terminal in place, else as lines. */
-const TERMINAL_PROGRESS_MS = 250;
-const LINE_PROGRESS_MS = 5000;
-
 async function load(args: Parsed): Promise<void> {
   const asked = readOptions(args);
   const urls = args.verify ?? [];
@@ -101,7 +106,7 @@ function readOptions(args: Parsed): LoadOptions {
   if (!(args.duration > 0 && args.duration <= 7 * 86_400)) throw new UsageError('--duration must be seconds above 0');
   if (!(args.drain >= 0 && args.drain <= 3600)) throw new UsageError('--drain must be 0 to 3600 seconds');
   const connections = users[1] - users[0] + 1;
-  const descriptors = countDescriptors() - 64;
+  const descriptors = countDescriptors() - LOAD_DESCRIPTORS;
   if (connections > descriptors) {
     throw new UsageError(
       `this process may open ${descriptors} connections, not ${connections}: raise it with ulimit -n, or start several ` +
@@ -133,11 +138,6 @@ function readUsers(name: string, text: string): UserRange {
   const users = parseUsers(text);
   if (users === undefined) throw new UsageError(`--${name} must be first:last user id, not ${text}`);
   return users;
-}
-
-function checkWhole(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new UsageError(`--${name} must be a whole number from ${low} to ${high}`);
 }
 
 function failVerify(error: Error): never {
@@ -176,11 +176,10 @@ function toJson(
   };
 }
 
-/** Prints how far the test is, on stderr. */
+/** Tells how far the test is. */
 class Progress {
   readonly #users: number;
-  readonly #everyMs = process.stderr.isTTY ? TERMINAL_PROGRESS_MS : LINE_PROGRESS_MS;
-  #printedAt = 0;
+  readonly #line = new ProgressLine();
   #last = { atMs: performance.now(), answered: 0 };
 
   constructor(asked: LoadOptions) {
@@ -188,17 +187,14 @@ class Progress {
   }
 
   readonly show = (phase: LoadPhase, totals: LoadTotals): void => {
+    if (!this.#line.isDue(phase)) return;
     const now = performance.now();
-    if (now - this.#printedAt < this.#everyMs) return;
     const perSecond = ((totals.answered - this.#last.answered) * 1000) / (now - this.#last.atMs);
-    this.#printedAt = now;
     this.#last = { atMs: now, answered: totals.answered };
-    const line = formatProgress(phase, totals, this.#users, perSecond);
-    process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${line}` : `${line}\n`);
+    this.#line.print(formatProgress(phase, totals, this.#users, perSecond));
   };
 
-  /** Leaves a clean line. */
   end(): void {
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    this.#line.end();
   }
 }

@@ -4,13 +4,16 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { LOAD_DESCRIPTORS } from '../../clients/load/load-options.ts';
 import { RESERVED_DESCRIPTORS } from '../../lib/net/limits.ts';
 import { countDescriptors, DURABILITIES } from '../../lib/server-options.ts';
+import { checkWhole } from '../check-whole.ts';
 import { Family } from '../million/family.ts';
 import { type Machine, type MillionPlan, planMillion } from '../million/plan.ts';
 import { findMillionFaults, formatMillion, toMillionJson } from '../million/print-million.ts';
 import { readFilesLeft, readKernelMemory } from '../million/proc-files.ts';
 import { type MillionResult, runMillion } from '../million/run-million.ts';
+import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -30,13 +33,6 @@ const options = {
 
 type MillionArguments = InferredOptionTypes<typeof options>;
 type Parsed = ArgumentsCamelCase<MillionArguments>;
-
-/** Descriptors that a load client keeps for itself, as `hongbao load` does. */
-const CLIENT_DESCRIPTORS = 64;
-
-/** How often progress is printed, in milliseconds: on a terminal in place, else as lines. */
-const TERMINAL_PROGRESS_MS = 250;
-const LINE_PROGRESS_MS = 5000;
 
 const MOST_CONNECTIONS = 10_000_000;
 const MOST_RATE = 1_000_000;
@@ -90,7 +86,7 @@ async function million(args: Parsed): Promise<void> {
 }
 
 async function run(args: Parsed, plan: MillionPlan, directory: string, family: Family): Promise<MillionResult> {
-  const progress = new Progress();
+  const progress = new ProgressLine();
   try {
     return await runMillion(
       {
@@ -106,7 +102,9 @@ async function run(args: Parsed, plan: MillionPlan, directory: string, family: F
         data: args.data ?? join(directory, 'data'),
         warmUpData: join(directory, 'warm-up'),
         durability: args.durability,
-        onProgress: progress.show,
+        onProgress: (phase, how) => {
+          if (progress.isDue(phase)) progress.print(how === '' ? phase : `${phase}: ${how}`);
+        },
       },
       family,
     );
@@ -138,38 +136,12 @@ function checkArguments(args: Parsed): void {
   }
 }
 
-function checkWhole(name: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new UsageError(`--${name} must be a whole number from ${low} to ${high}`);
-}
-
 function readMachine(): Machine {
   return {
     descriptorsPerProcess: countDescriptors(),
     filesLeft: readFilesLeft(),
     availableBytes: readKernelMemory().availableBytes,
     cores: availableParallelism(),
-    reserved: { server: RESERVED_DESCRIPTORS, client: CLIENT_DESCRIPTORS },
+    reserved: { server: RESERVED_DESCRIPTORS, client: LOAD_DESCRIPTORS },
   };
-}
-
-/** Prints how far the run is, on stderr: each phase when it begins, and then now and again. */
-class Progress {
-  readonly #isTerminal = process.stderr.isTTY === true;
-  readonly #everyMs = this.#isTerminal ? TERMINAL_PROGRESS_MS : LINE_PROGRESS_MS;
-  #phase = '';
-  #printedAt = 0;
-
-  readonly show = (line: string): void => {
-    const now = performance.now();
-    const phase = line.split(':')[0];
-    if (phase === this.#phase && now - this.#printedAt < this.#everyMs) return;
-    this.#phase = phase;
-    this.#printedAt = now;
-    process.stderr.write(this.#isTerminal ? `\r\x1b[K${line}` : `${line}\n`);
-  };
-
-  end(): void {
-    if (this.#isTerminal) process.stderr.write('\r\x1b[K');
-  }
 }

@@ -28,6 +28,8 @@ type ClientReport = Omit<Extract<FromClient, { kind: 'report' }>, 'kind'>;
 export class Pair {
   readonly load: PairLoad;
   report: ClientReport = { totals: emptyTotals(), hasStopped: false, quietMs: 0 };
+  /** When the client last heard of its server, in Unix milliseconds. */
+  heardAtMs = 0;
   latency: { shake: string; grab: string } | undefined;
   readonly #family: Family;
   readonly #name: string;
@@ -77,7 +79,9 @@ export class Pair {
   async startClient(): Promise<void> {
     this.#client = this.#family.start<ToClient, FromClient>('client-child', `client ${this.#name}`);
     this.#client.onMessage((message) => {
-      if (message.kind === 'report') this.report = message;
+      if (message.kind !== 'report') return;
+      this.report = message;
+      this.heardAtMs = Date.now() - message.quietMs;
     });
     await this.#family.wait(this.#client.next('ready'));
   }

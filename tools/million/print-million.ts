@@ -10,17 +10,17 @@ import type { CheckRow, MillionResult } from './run-million.ts';
 
 /** The result as lines for people. @param qps shakes a second that were asked for */
 export function formatMillion(result: MillionResult, qps: number): string[] {
-  const { totals, shakeSeconds, pairs } = result;
-  const rate = (count: number) => `${formatCount(count / shakeSeconds)}/s`;
+  const { totals, shakeSeconds, answerSeconds, pairs } = result;
+  const rate = (count: number, seconds: number) => `${formatCount(count / seconds)}/s`;
   const asked = `${formatCount(qps)}/s`;
   return [
     `${formatCount(totals.connected)} connections over ${formatCount(pairs)} servers and as many clients; ` +
       `started in ${result.startSeconds.toFixed(1)} s, connected in ${result.connectSeconds.toFixed(1)} s, ` +
-      `shook for ${shakeSeconds} s`,
+      `shook for ${shakeSeconds} s, the last answer after ${answerSeconds.toFixed(1)} s`,
     '',
     ...formatTable([
       ['', 'asked', 'sent', 'answered'],
-      ['shakes a second', asked, rate(totals.sent), rate(totals.answered)],
+      ['shakes a second', asked, rate(totals.sent, shakeSeconds), rate(totals.answered, answerSeconds)],
       ['shakes', formatCount(qps * shakeSeconds), formatCount(totals.sent), formatCount(totals.answered)],
       ['grabs', '', formatCount(totals.grabsSent), formatCount(totals.grabsAnswered)],
     ]),
@@ -72,7 +72,7 @@ export function toMillionJson(result: MillionResult, qps: number, sentences: rea
     plan: sentences,
     qps,
     ...counted,
-    answeredPerSecond: totals.answered / result.shakeSeconds,
+    answeredPerSecond: totals.answered / result.answerSeconds,
     latency: { shake: summarize(shakeLatency), grab: summarize(grabLatency) },
     bytesPerConnection: {
       connected: costPerConnection(memory.before, memory.connected, connections),
@@ -112,14 +112,14 @@ function formatMemory({ memory, connections, pairs }: MillionResult): string[] {
   ];
 }
 
-function formatCpu({ serverCpuSeconds, clientCpuSeconds, totals, shakeSeconds }: MillionResult): string[] {
+function formatCpu({ serverCpuSeconds, clientCpuSeconds, totals, answerSeconds }: MillionResult): string[] {
   const row = (name: string, seconds: number) => [
     name,
-    (seconds / shakeSeconds).toFixed(2),
+    (seconds / answerSeconds).toFixed(2),
     totals.answered === 0 ? '-' : ((seconds * 1e6) / totals.answered).toFixed(1),
   ];
   return formatTable([
-    ['CPU while shaking', 'cores', 'us a shake'],
+    ['CPU until all was answered', 'cores', 'us a shake'],
     row('servers', serverCpuSeconds),
     row('clients', clientCpuSeconds),
   ]);

@@ -8,10 +8,10 @@ import { addTotals, countUnanswered, type LoadTotals } from '../../clients/load/
 import type { Comparison } from '../../clients/load/verify.ts';
 import { buildMicroseconds } from '../../lib/monitor/latency-log.ts';
 import type { ServerOptions } from '../../lib/server-options.ts';
+import { readCpuUs } from '../proc-stat.ts';
 import type { Family } from './family.ts';
 import { type MemoryMoment, type MemoryReport, MemoryWatch } from './memory-watch.ts';
 import { Pair } from './pair.ts';
-import { readCpuSeconds } from './proc-files.ts';
 import { sharePairs, type WholeLoad } from './share-out.ts';
 
 export interface MillionOptions {
@@ -23,8 +23,8 @@ export interface MillionOptions {
   /** For the server that is started once beforehand; not kept. */
   warmUpData: string;
   durability: ServerOptions['durability'];
-  /** Told what goes on: a phase, and how far it is. Called more often than anybody wants to read. */
-  onProgress: (line: string) => void;
+  /** Told what goes on: a phase, and how far it is, '' for nothing more. Called more often than anybody wants to read. */
+  onProgress: (phase: string, how: string) => void;
 }
 
 /** A row of the check, over all pairs. */
@@ -42,13 +42,14 @@ export interface MillionResult {
   sentPackets: number;
   shakeLatency: JsHistogram;
   grabLatency: JsHistogram;
-  /** How long starting all processes, connecting everybody, and shaking took. */
+  /** How long starting all processes, connecting everybody, and shaking took; and from the first shake to the last answer. */
   startSeconds: number;
   connectSeconds: number;
   shakeSeconds: number;
+  answerSeconds: number;
   check: CheckRow[];
   memory: MemoryReport;
-  /** CPU time from the first shake that was due to the last, in seconds, over all servers and all clients. */
+  /** CPU time from the first shake that was due until everything was answered, in seconds, over all servers and all clients. */
   serverCpuSeconds: number;
   clientCpuSeconds: number;
 }
@@ -99,8 +100,10 @@ export async function runMillion(options: MillionOptions, family: Family): Promi
   const connected = await look();
 
   await inGroups(pairs, cores, 'drops and sends started', onProgress, (pair) => pair.startPackets(durationSeconds));
-  const cpu = await shakeAll(pairs, options, family, watch);
+  const { fromMs, cpu } = await shakeAll(pairs, options, family, watch);
   await drain(pairs, options, family, watch);
+  const { server, client } = readCpu(pairs);
+  const heardSeconds = (Math.max(...pairs.map(({ heardAtMs }) => heardAtMs)) - fromMs) / 1000;
   const after = await look();
 
   const comparisons: Comparison[][] = [];
@@ -122,16 +125,17 @@ export async function runMillion(options: MillionOptions, family: Family): Promi
     startSeconds,
     connectSeconds,
     shakeSeconds: durationSeconds,
+    answerSeconds: Math.max(durationSeconds, heardSeconds),
     check: mergeComparisons(comparisons),
     memory: watch.report(before, connected, after),
-    serverCpuSeconds: cpu.server,
-    clientCpuSeconds: cpu.client,
+    serverCpuSeconds: server - cpu.server,
+    clientCpuSeconds: client - cpu.client,
   };
 }
 
 /** Runs a server and a client for a moment: what they compile lies in the cache for all others. */
 async function warmUp(options: MillionOptions, family: Family): Promise<void> {
-  options.onProgress('compiling');
+  options.onProgress('compiling', '');
   const load = { users: [0, 0] as const, qps: 0, dropPackets: 1, sentPackets: 1 };
   const pair = new Pair(family, load, -1);
   await pair.startServer({ data: options.warmUpData, durability: 'memory' });
@@ -157,7 +161,7 @@ async function inGroups(
     while (next < pairs.length) {
       const index = next++;
       await act(pairs[index], index);
-      onProgress(`${what}: ${++done} of ${pairs.length}`);
+      onProgress(what, `${++done} of ${pairs.length}`);
     }
   };
   await Promise.all(Array.from({ length: size }, work));
@@ -183,7 +187,7 @@ async function connectAll(
     }
     const { connected, failedConnects, refusedLogins } = addUp(pairs);
     if (connected === options.load.connections) return;
-    options.onProgress(`connected: ${connected} of ${options.load.connections}`);
+    options.onProgress('connected', `${connected} of ${options.load.connections}`);
     if (connected > best) {
       best = connected;
       bestAt = performance.now();
@@ -199,26 +203,25 @@ async function connectAll(
   }
 }
 
-/** Lets everybody shake between the same two moments. Returns the CPU time of servers and clients meanwhile, in seconds. */
+/** Lets everybody shake between the same two moments. Returns the first of them, and the CPU time used until then. */
 async function shakeAll(
   pairs: readonly Pair[],
   options: MillionOptions,
   family: Family,
   watch: MemoryWatch,
-): Promise<{ server: number; client: number }> {
+): Promise<{ fromMs: number; cpu: { server: number; client: number } }> {
   const fromMs = Math.ceil((Date.now() + LEAD_MS) / 100) * 100;
   const untilMs = fromMs + options.load.durationSeconds * 1000;
   for (const pair of pairs) pair.shake(fromMs, untilMs, pairs.length);
   await family.wait(sleep(fromMs - Date.now()));
-  const before = readCpu(pairs);
+  const cpu = readCpu(pairs);
   while (Date.now() < untilMs) {
     await family.wait(sleep(Math.min(POLL_MS * 10, Math.max(1, untilMs - Date.now()))));
     watch.glance();
-    options.onProgress(`shaking: ${describe(addUp(pairs))}`);
+    options.onProgress('shaking', describe(addUp(pairs)));
   }
   for (const pair of pairs) pair.stopShaking();
-  const after = readCpu(pairs);
-  return { server: after.server - before.server, client: after.client - before.client };
+  return { fromMs, cpu };
 }
 
 /** Waits until nothing is under way and nothing has come for a while, or until the time for it is up. */
@@ -235,7 +238,7 @@ async function drain(
   while (!isDrained() && Date.now() < deadline) {
     await family.wait(sleep(POLL_MS));
     watch.glance();
-    options.onProgress(`draining: ${describe(addUp(pairs))}`);
+    options.onProgress('draining', describe(addUp(pairs)));
   }
 }
 
@@ -246,10 +249,11 @@ function describe(totals: LoadTotals): string {
   );
 }
 
+/** CPU time of servers and clients so far, in seconds. */
 function readCpu(pairs: readonly Pair[]): { server: number; client: number } {
   return {
-    server: pairs.reduce((sum, { serverPid }) => sum + readCpuSeconds(serverPid), 0),
-    client: pairs.reduce((sum, { clientPid }) => sum + readCpuSeconds(clientPid), 0),
+    server: pairs.reduce((sum, { serverPid }) => sum + readCpuUs(serverPid), 0) / 1e6,
+    client: pairs.reduce((sum, { clientPid }) => sum + readCpuUs(clientPid), 0) / 1e6,
   };
 }
 

@@ -26,6 +26,7 @@ function resultWith(changes: Partial<MillionResult>): MillionResult {
     startSeconds: 1,
     connectSeconds: 2,
     shakeSeconds: 3,
+    answerSeconds: 3,
     check: mergeComparisons([[row(1, 1)], [row(2, 2)]]),
     memory: { before: MOMENT, connected: LATER, after: LATER, leastAvailableBytes: 8e9, firstAvailableBytes: 9e9 },
     serverCpuSeconds: 0.3,
@@ -44,6 +45,12 @@ t.test('differences of two pairs that cancel out are differences', async (t) => 
 t.test('a run where all is well has no faults', async (t) => {
   t.strictSame(findMillionFaults(resultWith({})), []);
   t.match(formatCheck(mergeComparisons([[row(123, 123, true)]]), 1)[1], /^won +1\.23 +1\.23 +agree$/);
+});
+
+t.test('the rate of answers counts until the last one, that of what was sent does not', async (t) => {
+  const lines = formatMillion(resultWith({ answerSeconds: 6 }), 200);
+  t.match(lines[0], /shook for 3 s, the last answer after 6\.0 s$/);
+  t.match(lines[3], /^shakes a second +200\/s +200\/s +100\/s$/);
 });
 
 t.test('what was not answered, not sent, or not asked for is a fault', async (t) => {

@@ -4,9 +4,9 @@
 // would show as CPU of a thread that is no acceptor.
 
 import { formatCount } from '../../../lib/monitor/text-table.ts';
+import type { TaskStat } from '../../proc-stat.ts';
 import type { PointResult, Run } from './axis.ts';
 import { formatFigure } from './print-growth.ts';
-import type { TaskStat } from './proc-stat.ts';
 import { described, openLoop, serverPoint } from './server-axes.ts';
 import { type AxisMaker, connectionsOf, pick } from './settings.ts';
 import { runShakes, type ShakeRun } from './shake-run.ts';

@@ -1,28 +1,16 @@
 // The server that is measured: `hongbao serve` in a process of its own, on free ports, over a fresh data directory.
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { ServerStatus } from '../../../lib/server-status.ts';
 import { callControl } from '../../control-client.ts';
-import { readCpuUs, readResidentBytes, readThreads, type TaskStat } from './proc-stat.ts';
-
-export const CLI = fileURLToPath(new URL('../../cli.ts', import.meta.url));
-
-/** How long a start and a stop may take, in milliseconds. */
-const START_MS = 60_000;
-const STOP_MS = 60_000;
+import { readCpuUs, readResidentBytes, readThreads, type TaskStat } from '../../proc-stat.ts';
+import { ServeProcess } from '../../serve-process.ts';
 
 /** Between two looks whether a send has created its packets: each look costs the server some time. */
 const CREATED_MS = 200;
-
-/** Lines of its log that an error shows. */
-const SHOWN_LINES = 10;
 
 /** What a server has spent up to one moment, and answered up to another close by. */
 export interface Sample {
@@ -34,40 +22,38 @@ export interface Sample {
 }
 
 export class BenchServer {
-  /** Where clients connect, and where the control API is. */
-  port = 0;
-  controlUrl = '';
-  readonly #child: ChildProcess;
-  readonly #data: string;
-  readonly #ended: Promise<unknown>;
-  /** The last lines of its log, for an error. */
-  readonly #lines: string[] = [];
+  readonly #process: ServeProcess;
+  readonly #data = mkdtempSync(join(tmpdir(), 'hongbao-growth-'));
+  readonly #removeData = () => rmSync(this.#data, { recursive: true, force: true });
 
   private constructor(options: readonly string[]) {
-    this.#data = mkdtempSync(join(tmpdir(), 'hongbao-growth-'));
-    const own = ['--port=0', '--control-port=0', `--data=${this.#data}`, '--log-pretty=false'];
-    this.#child = spawn(process.execPath, [CLI, 'serve', ...own, ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#ended = once(this.#child, 'close');
-    const end = () => {
-      this.#child.kill('SIGKILL');
-      rmSync(this.#data, { recursive: true, force: true });
-    };
-    process.once('exit', end);
-    this.#child.once('close', () => process.removeListener('exit', end));
+    this.#process = new ServeProcess([`--data=${this.#data}`, ...options]);
+    process.once('exit', this.#removeData);
   }
 
   /** Starts a server with more options than its ports and its data. @throws {Error} if it does not serve */
   static async start(options: readonly string[] = []): Promise<BenchServer> {
     const server = new BenchServer(options);
-    const outcome = await Promise.race([server.#awaitServing(), server.#ended, timeOut(START_MS)]);
-    if (outcome === 'serving') return server;
-    await server.#remove();
-    throw new Error(`the server did not start:\n${server.#lines.join('\n')}`);
+    try {
+      await server.#process.awaitServing();
+      return server;
+    } catch (error) {
+      server.#forget();
+      throw error;
+    }
   }
 
-  /** The process. */
+  /** Where clients connect, and where the control API is. */
+  get port(): number {
+    return this.#process.port;
+  }
+
+  get controlUrl(): string {
+    return this.#process.controlUrl;
+  }
+
   get pid(): number {
-    return this.#child.pid!;
+    return this.#process.pid;
   }
 
   get residentBytes(): number {
@@ -110,13 +96,11 @@ export class BenchServer {
 
   /** Stops it in good order and removes its files. @throws {Error} if it does not end so */
   async stop(): Promise<void> {
-    this.#child.kill('SIGTERM');
-    await Promise.race([this.#ended, timeOut(STOP_MS)]);
-    const { exitCode, signalCode } = this.#child;
-    await this.#remove();
-    if (exitCode === 0) return;
-    const how = exitCode ?? signalCode ?? `not within ${STOP_MS / 1000} s`;
-    throw new Error(`the server was to stop, and ended with ${how}:\n${this.#lines.join('\n')}`);
+    try {
+      await this.#process.stop();
+    } finally {
+      this.#forget();
+    }
   }
 
   #sampleSpent(): Pick<Sample, 'cpuUs' | 'threads' | 'spentAtMs'> {
@@ -129,28 +113,8 @@ export class BenchServer {
     return { answeredAtMs, status: await this.readStatus() };
   }
 
-  async #remove(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.#ended;
-    rmSync(this.#data, { recursive: true });
+  #forget(): void {
+    this.#removeData();
+    process.removeListener('exit', this.#removeData);
   }
-
-  /** The log tells the ports. */
-  #awaitServing(): Promise<'serving'> {
-    return new Promise((resolve) => {
-      createInterface({ input: this.#child.stderr! }).on('line', (line) => {
-        this.#lines.push(line);
-        if (this.#lines.length > SHOWN_LINES) this.#lines.shift();
-        if (this.port > 0 || !line.includes('"controlPort"')) return;
-        const { port, controlPort } = JSON.parse(line);
-        this.port = port;
-        this.controlUrl = `http://127.0.0.1:${controlPort}`;
-        resolve('serving');
-      });
-    });
-  }
-}
-
-function timeOut(ms: number): Promise<undefined> {
-  return sleep(ms, undefined, { ref: false });
 }

@@ -12,8 +12,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LatencySummary } from '../../../lib/monitor/latency-log.ts';
 import type { ServerStatus } from '../../../lib/server-status.ts';
+import { CLI } from '../../serve-process.ts';
 import type { Run } from './axis.ts';
-import { type BenchServer, CLI, type Sample } from './bench-server.ts';
+import type { BenchServer, Sample } from './bench-server.ts';
 
 /** Shaking before the measured part begins, and what is left for looking at the server and behind it, in milliseconds. */
 const WARM_UP_MS = 500;

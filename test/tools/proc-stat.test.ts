@@ -1,7 +1,7 @@
 // What is read from /proc: names with anything in them, and figures of this very process.
 
 import t from 'tap';
-import { parseStat, readCpuUs, readResidentBytes, readThreads } from '../../../tools/bench/growth/proc-stat.ts';
+import { parseStat, readCpuUs, readResidentBytes, readThreads } from '../../tools/proc-stat.ts';
 
 function statOf(name: string, utime: number, stime: number): string {
   return `4711 (${name}) S 1 4711 4711 0 -1 4194304 900 0 7 0 ${utime} ${stime} 11 12 20 0 9 0 123456 1000000 5000 0 0\n`;
