@@ -38,6 +38,8 @@ export class LoadEngine implements FrameSink, LinkHandler {
   readonly grabLatency: JsHistogram = buildMicroseconds();
   /** When the last notice or reply came, in Unix milliseconds. */
   lastHeardMs = 0;
+  /** When the last shake was answered, in Unix milliseconds. */
+  lastAnswerMs = 0;
   readonly #options: LoadOptions;
   readonly #users: UserRange;
   readonly #population: Population;
@@ -206,6 +208,7 @@ export class LoadEngine implements FrameSink, LinkHandler {
     }
     this.#shakesUnderWay[index]--;
     totals.answered++;
+    this.lastAnswerMs = this.lastHeardMs;
     const latencyUs = clampUs(this.#readUs - readStamp(bytes, offset));
     if (latencyUs !== this.#sameLatencyUs) this.#recordShakes();
     this.#sameLatencyUs = latencyUs;

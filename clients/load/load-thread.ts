@@ -22,6 +22,8 @@ export interface LoadReport {
   hasStopped: boolean;
   /** How long nothing had come when these counts were taken, in milliseconds. */
   quietMs: number;
+  /** When the last shake was answered, in Unix milliseconds. */
+  lastAnswerMs: number;
   /** Encoded; only in the answer to `end`. */
   latency?: { shake: string; grab: string };
 }
@@ -33,7 +35,8 @@ async function run({ options, users }: LoadThreadData): Promise<void> {
   const engine = new LoadEngine(options, users, typeof handles === 'object' ? handles : undefined);
   let hasStopped = false;
   const report = (latency?: LoadReport['latency']) => {
-    const message: LoadReport = { totals: engine.totals, hasStopped, quietMs: Date.now() - engine.lastHeardMs };
+    const { totals, lastHeardMs, lastAnswerMs } = engine;
+    const message: LoadReport = { totals, hasStopped, quietMs: Date.now() - lastHeardMs, lastAnswerMs };
     if (latency !== undefined) message.latency = latency;
     parentPort!.postMessage(message);
   };

@@ -21,7 +21,7 @@ export function formatProgress(phase: LoadPhase, totals: LoadTotals, users: numb
 /** The result as lines for people. */
 export function formatResult(options: LoadOptions, result: LoadResult): string[] {
   const { totals } = result;
-  const rate = `${formatCount(totals.answered / result.shakeSeconds)}/s`;
+  const rate = `${formatCount(totals.answered / result.answerSeconds)}/s`;
   const asked = options.closed ? `closed loop, ${options.pipeline} deep` : `${formatCount(options.qps)}/s asked`;
   const lines = [
     `connected ${formatCount(totals.connected)} users in ${result.connectSeconds.toFixed(1)} s, ` +

@@ -18,9 +18,10 @@ export interface LoadResult {
   /** Microseconds; see LoadEngine. */
   shakeLatency: JsHistogram;
   grabLatency: JsHistogram;
-  /** How long connecting and shaking took, in seconds. */
+  /** How long connecting and shaking took, in seconds; and from the first shake to its last answer, no less than the shaking. */
   connectSeconds: number;
   shakeSeconds: number;
+  answerSeconds: number;
   /** Whether every request had its reply when the draining ended. */
   isDrained: boolean;
 }
@@ -83,7 +84,9 @@ async function runThreads(
     grabLatency.add(decodeFromCompressedBase64(latency!.grab) as JsHistogram);
   }
   const totals = addTotals(ends.map((end) => end.totals));
-  return { totals, shakeLatency, grabLatency, connectSeconds, shakeSeconds: options.durationSeconds, isDrained };
+  const shakeSeconds = options.durationSeconds;
+  const answerSeconds = Math.max(shakeSeconds, (Math.max(...ends.map((end) => end.lastAnswerMs)) - startMs) / 1000);
+  return { totals, shakeLatency, grabLatency, connectSeconds, shakeSeconds, answerSeconds, isDrained };
 }
 
 async function connectAll(
@@ -140,7 +143,7 @@ function failWithThreads(threads: readonly LoadThread[]): void {
 
 /** A thread of the test, as the coordinator sees it. */
 class LoadThread {
-  report: LoadReport = { totals: emptyTotals(), hasStopped: false, quietMs: 0 };
+  report: LoadReport = { totals: emptyTotals(), hasStopped: false, quietMs: 0, lastAnswerMs: 0 };
   error: Error | undefined;
   readonly #worker: Worker;
 

@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import { countUnanswered } from '../../clients/load/load-totals.ts';
+import { formatResult } from '../../clients/load/print-result.ts';
 import { runLoad } from '../../clients/load/run-load.ts';
 import { Opcode } from '../../lib/protocol/opcodes.ts';
 import { frame, words } from '../net/raw-client.ts';
@@ -61,6 +62,20 @@ t.test('a server that answers twice is found out', { buffered: true }, async (t)
   const { totals, isDrained } = await runLoad(optionsFor(server, { qps: 50 }), nobody);
   t.match(totals, { sent: 50, answered: 50, none: 50, notices: 10, grabsSent: 10, grabsAnswered: 10, unexpected: 60 });
   t.equal(isDrained, true);
+});
+
+t.test('a backlog that is answered late counts for the time that it took', { buffered: true }, async (t) => {
+  const lateMs = 1000;
+  const server = await FakeServer.start(t, (request, socket) => {
+    if (request.opcode === Opcode.SHAKE) setTimeout(() => behaveWell(request, socket), lateMs);
+    else behaveWell(request, socket);
+  });
+  const options = optionsFor(server, { durationSeconds: 0.5, drainSeconds: 5 });
+  const result = await runLoad(options, nobody);
+  t.equal(result.totals.answered, 50);
+  t.equal(result.shakeSeconds, 0.5);
+  t.ok(result.answerSeconds > 1.4, `the last answer after ${result.answerSeconds} s`);
+  t.match(formatResult(options, result)[0], /: (3\d|2\d|1\d|\d)\/s answered$/, 'not the 100/s that were asked');
 });
 
 t.test(

@@ -169,7 +169,7 @@ function toJson(
     totals: result.totals,
     connectSeconds: result.connectSeconds,
     shakeSeconds: result.shakeSeconds,
-    answeredPerSecond: result.totals.answered / result.shakeSeconds,
+    answeredPerSecond: result.totals.answered / result.answerSeconds,
     latency: { shake: summarize(result.shakeLatency), grab: summarize(result.grabLatency) },
     comparisons: comparisons ?? [],
     faults,

@@ -23,7 +23,10 @@ export type ToClient =
 
 export type FromClient =
   | { kind: 'ready' }
-  /** quietMs: how long nothing had come. hasStopped: no shake will be sent any more. */
-  | { kind: 'report'; totals: LoadTotals; hasStopped: boolean; quietMs: number }
+  /**
+   * quietMs: how long nothing had come. lastAnswerMs: when the last shake was answered, in Unix milliseconds. hasStopped: no
+   * shake will be sent any more.
+   */
+  | { kind: 'report'; totals: LoadTotals; hasStopped: boolean; quietMs: number; lastAnswerMs: number }
   /** The histograms, encoded; nothing follows. */
   | { kind: 'ended'; latency: { shake: string; grab: string } };

@@ -20,8 +20,8 @@ let hasStopped = false;
 const say = (message: FromClient): Promise<void> => new Promise((resolve) => process.send!(message, () => resolve()));
 
 function report(): void {
-  const { totals, lastHeardMs } = engine!;
-  void say({ kind: 'report', totals, hasStopped, quietMs: Date.now() - lastHeardMs });
+  const { totals, lastHeardMs, lastAnswerMs } = engine!;
+  void say({ kind: 'report', totals, hasStopped, quietMs: Date.now() - lastHeardMs, lastAnswerMs });
 }
 
 async function connect(options: LoadOptions): Promise<void> {

@@ -27,9 +27,7 @@ type ClientReport = Omit<Extract<FromClient, { kind: 'report' }>, 'kind'>;
 
 export class Pair {
   readonly load: PairLoad;
-  report: ClientReport = { totals: emptyTotals(), hasStopped: false, quietMs: 0 };
-  /** When the client last heard of its server, in Unix milliseconds. */
-  heardAtMs = 0;
+  report: ClientReport = { totals: emptyTotals(), hasStopped: false, quietMs: 0, lastAnswerMs: 0 };
   latency: { shake: string; grab: string } | undefined;
   readonly #family: Family;
   readonly #name: string;
@@ -79,9 +77,7 @@ export class Pair {
   async startClient(): Promise<void> {
     this.#client = this.#family.start<ToClient, FromClient>('client-child', `client ${this.#name}`);
     this.#client.onMessage((message) => {
-      if (message.kind !== 'report') return;
-      this.report = message;
-      this.heardAtMs = Date.now() - message.quietMs;
+      if (message.kind === 'report') this.report = message;
     });
     await this.#family.wait(this.#client.next('ready'));
   }

@@ -103,7 +103,7 @@ export async function runMillion(options: MillionOptions, family: Family): Promi
   const { fromMs, cpu } = await shakeAll(pairs, options, family, watch);
   await drain(pairs, options, family, watch);
   const { server, client } = readCpu(pairs);
-  const heardSeconds = (Math.max(...pairs.map(({ heardAtMs }) => heardAtMs)) - fromMs) / 1000;
+  const lastAnswerMs = Math.max(...pairs.map(({ report }) => report.lastAnswerMs));
   const after = await look();
 
   const comparisons: Comparison[][] = [];
@@ -125,7 +125,7 @@ export async function runMillion(options: MillionOptions, family: Family): Promi
     startSeconds,
     connectSeconds,
     shakeSeconds: durationSeconds,
-    answerSeconds: Math.max(durationSeconds, heardSeconds),
+    answerSeconds: Math.max(durationSeconds, (lastAnswerMs - fromMs) / 1000),
     check: mergeComparisons(comparisons),
     memory: watch.report(before, connected, after),
     serverCpuSeconds: server - cpu.server,
