@@ -20,6 +20,7 @@ import { BYTES_PER_DRAIN, type NetLimits, READS_PER_DRAIN } from './limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { ReplyPath } from './reply-path.ts';
 import { RequestPath } from './request-path.ts';
+import { RestRule } from './rest-rule.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -50,6 +51,7 @@ export class Acceptor implements TransportHandler {
   readonly #outgoing: Outgoing;
   readonly #reader: FrameReader;
   readonly #flushRule: FlushRule;
+  readonly #restRule = new RestRule();
   readonly #links: readonly WorkerLink[];
   readonly #replies: readonly Consumer[];
   readonly #doorbell: DoorbellListener;
@@ -81,13 +83,14 @@ export class Acceptor implements TransportHandler {
       maxConnections: parts.maxConnections,
       limits: parts.limits,
     });
-    this.#flushRule = new FlushRule(() => this.#sendAnswers());
+    this.#flushRule = new FlushRule(() => this.#sendAnswers(), this.#restRule);
     const { answersLosingShakes, serverName } = parts;
     this.#requests = new RequestPath({ ...shared, keeper: this.#keeper, stock, answersLosingShakes });
     this.#replyPath = new ReplyPath({ ...shared, keeper: this.#keeper, latency: this.latency, serverName });
   }
 
   onOpen(): number {
+    this.#restRule.countOpen();
     return this.#keeper.open();
   }
 

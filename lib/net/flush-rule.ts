@@ -14,9 +14,18 @@ const WATCH_EVERY = 32;
 /** The share of the latest turn in the average, as a power of two. */
 const AVERAGE_SHARE = 1 / 4;
 
+/** What is told when a turn ends. */
+export interface TurnListener {
+  /** Whether the end of every turn is to be told, and not only of some. */
+  readonly isOn: boolean;
+  /** @param newReads reads since the end that was told last @param turnReads reads of this turn alone */
+  endTurn(newReads: number, turnReads: number): void;
+}
+
 /** Owned by one acceptor. */
 export class FlushRule {
   readonly #onTurnEnd: () => void;
+  readonly #afterTurn: TurnListener;
   readonly #whenTurnEnds: (call: () => void) => void;
   #isDeferring = false;
   #isWatching = false;
@@ -24,9 +33,14 @@ export class FlushRule {
   #turnReads = 0;
   #averageReads = 0;
 
-  /** @param onTurnEnd sends what waits @param whenTurnEnds calls back once all reads of the present turn are done */
-  constructor(onTurnEnd: () => void, whenTurnEnds: (call: () => void) => void = setImmediate) {
+  /**
+   * @param onTurnEnd sends what waits
+   * @param afterTurn is told the end of a turn after that
+   * @param whenTurnEnds calls back once all reads of the present turn are done
+   */
+  constructor(onTurnEnd: () => void, afterTurn: TurnListener, whenTurnEnds: (call: () => void) => void = setImmediate) {
     this.#onTurnEnd = onTurnEnd;
+    this.#afterTurn = afterTurn;
     this.#whenTurnEnds = whenTurnEnds;
   }
 
@@ -34,7 +48,7 @@ export class FlushRule {
   // HOT
   countRead(): boolean {
     if (!this.#isWatching) {
-      if (!this.#isDeferring && ++this.#unwatchedReads < WATCH_EVERY) return true;
+      if (++this.#unwatchedReads < WATCH_EVERY && !this.#isDeferring && !this.#afterTurn.isOn) return true;
       this.#isWatching = true;
       this.#turnReads = 0;
       this.#whenTurnEnds(this.#endTurn);
@@ -44,10 +58,12 @@ export class FlushRule {
   }
 
   readonly #endTurn = (): void => {
+    const newReads = this.#unwatchedReads + this.#turnReads - 1;
     this.#isWatching = false;
     this.#unwatchedReads = 0;
     this.#averageReads += (this.#turnReads - this.#averageReads) * AVERAGE_SHARE;
     this.#isDeferring = this.#averageReads >= (this.#isDeferring ? HURRY_READS : DEFER_READS);
     this.#onTurnEnd();
+    this.#afterTurn.endTurn(newReads, this.#turnReads);
   };
 }

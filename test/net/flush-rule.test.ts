@@ -7,10 +7,19 @@ import { FlushRule } from '../../lib/net/flush-rule.ts';
 class Loop {
   readonly waiting: (() => void)[] = [];
   flushes = 0;
+  /** As told after a turn: reads in all. */
+  reads = 0;
+  /** Whether every turn's end is to be told. */
+  isOn = false;
   readonly rule = new FlushRule(
     () => this.flushes++,
+    this,
     (call) => this.waiting.push(call),
   );
+
+  endTurn(newReads: number): void {
+    this.reads += newReads;
+  }
 
   /** A turn with so many reads. Returns how many of them were to be answered at once. */
   turn(reads: number): number {
@@ -38,6 +47,20 @@ t.test('with many reads a turn replies soon wait for its end, each time', (t) =>
   const { flushes } = loop;
   loop.turn(100);
   t.equal(loop.flushes, flushes + 1, 'and leave at it');
+  t.end();
+});
+
+t.test('all reads are told, whether the end of every turn is told or not', (t) => {
+  const loop = new Loop();
+  for (let i = 0; i < 320; i++) loop.turn(1);
+  t.equal(loop.reads, 320);
+  t.equal(loop.flushes, 10);
+  loop.isOn = true;
+  for (let i = 0; i < 320; i++) loop.turn(1);
+  t.equal(loop.reads, 640);
+  t.equal(loop.flushes, 330);
+  for (let i = 0; i < 10; i++) loop.turn(100);
+  t.equal(loop.reads, 1640);
   t.end();
 });
 
