@@ -1,4 +1,4 @@
-// The command line: hongbao serve | load | million | drop | send | status | audit | verify. Each command is a file in commands/.
+// The command line: hongbao serve | load | qps | million | drop | send | status | audit | verify. Each command is a file in commands/.
 
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
@@ -7,6 +7,7 @@ import { auditCommand } from './commands/audit.ts';
 import { dropCommand } from './commands/drop.ts';
 import { loadCommand } from './commands/load.ts';
 import { millionCommand } from './commands/million.ts';
+import { qpsCommand } from './commands/qps.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
@@ -18,13 +19,14 @@ await yargs(hideBin(process.argv))
   .usage('$0 <command>\n\nA red-packet server over raw TCP, and what belongs to it.')
   .command(serveCommand)
   .command(loadCommand)
+  .command(qpsCommand)
   .command(millionCommand)
   .command(dropCommand)
   .command(sendCommand)
   .command(statusCommand)
   .command(auditCommand)
   .command(verifyCommand)
-  .demandCommand(1, 'say what to do: serve, load, million, drop, send, status, audit or verify')
+  .demandCommand(1, 'say what to do: serve, load, qps, million, drop, send, status, audit or verify')
   .strict()
   .recommendCommands()
   .wrap(Math.min(110, process.stdout.columns ?? 110))

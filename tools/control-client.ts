@@ -12,7 +12,12 @@ export const controlOption = {
 } as const;
 
 /** Calls the API and gives the JSON it answers. @throws {UsageError} when it cannot be reached, or says no */
-export async function callControl(base: string, method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
+export async function callControl(
+  base: string,
+  method: 'GET' | 'POST' | 'PUT',
+  path: string,
+  body?: object,
+): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(new URL(path, base), {
@@ -23,7 +28,7 @@ export async function callControl(base: string, method: 'GET' | 'POST', path: st
     const cause = (error as Error).cause ?? error;
     const reason =
       cause instanceof Error && cause.message !== '' ? cause.message : String((cause as { code?: string }).code);
-    throw new UsageError(`cannot reach the control API at ${base}: ${reason}; is the server running?`);
+    throw new UsageError(`cannot reach the control API at ${base}: ${reason}; is it running?`);
   }
   const answer = (await response.json().catch(() => ({}))) as { message?: string };
   if (!response.ok) throw new UsageError(answer.message ?? `${path} answered ${response.status}`);

@@ -16,7 +16,7 @@ import { HandleLinks } from './handle-links.ts';
 import type { LinkHandler, LoadLinks } from './load-links.ts';
 import { countUsers, type LoadOptions, localAddressOf, type UserRange } from './load-options.ts';
 import { emptyTotals, type LoadTotals } from './load-totals.ts';
-import { dueMs, firstNumberAt, type Population, userOf } from './slot-rule.ts';
+import { NOBODY, ShakeSchedule } from './shake-schedule.ts';
 import { SocketLinks } from './socket-links.ts';
 
 /** Where a connection stands. READY: logged in. */
@@ -42,7 +42,8 @@ export class LoadEngine implements FrameSink, LinkHandler {
   lastAnswerMs = 0;
   readonly #options: LoadOptions;
   readonly #users: UserRange;
-  readonly #population: Population;
+  /** Open loop: whose shake is due when. */
+  readonly #schedule: ShakeSchedule;
   readonly #links: LoadLinks;
   readonly #count: number;
   /** By connection: where it stands, and what is under way on it. */
@@ -57,9 +58,6 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #connecting = 0;
   #isShaking = false;
   #isEnding = false;
-  /** Open loop: the next request by the slot rule, and the first that is not sent any more. */
-  #nextNumber = 0;
-  #endNumber = 0;
   #pace: NodeJS.Timeout | undefined;
   /** Closed loop: shakes to send when the present chunk has been read. */
   #shakesToSend = 0;
@@ -76,9 +74,10 @@ export class LoadEngine implements FrameSink, LinkHandler {
     const takesHandles = handles !== undefined && options.targets.every(({ host }) => isIPv4(host));
     this.#links = takesHandles ? new HandleLinks(this, handles) : new SocketLinks(this);
     this.#count = count;
-    this.#options = options;
+    this.#options = { ...options };
     this.#users = users;
-    this.#population = { first: options.population[0], users: countUsers(options.population), qps: options.qps };
+    const { population, qps } = options;
+    this.#schedule = new ShakeSchedule({ first: population[0], users: countUsers(population), qps });
     this.#states = new Uint8Array(count);
     this.#shakesUnderWay = new Int32Array(count);
     this.#grabsUnderWay = new Int32Array(count);
@@ -98,11 +97,17 @@ export class LoadEngine implements FrameSink, LinkHandler {
     this.#isShaking = true;
     if (this.#options.closed) {
       for (let index = 0; index < this.#count; index++) this.#fillPipeline(index);
-    } else if (this.#options.qps > 0) {
-      this.#nextNumber = firstNumberAt(this.#population, fromMs);
-      this.#endNumber = firstNumberAt(this.#population, untilMs);
-      this.#pace = setInterval(() => this.#shakeDue(nowUs() / 1000), this.#options.paceMs);
+    } else {
+      this.#schedule.start(fromMs, untilMs);
+      if (this.#options.qps > 0) this.#keepPace();
     }
+  }
+
+  /** Open loop: another rate from `fromMs` on, a whole second in Unix milliseconds. @param qps over the whole population */
+  changeQps(qps: number, fromMs: number): void {
+    this.#schedule.change(qps, fromMs);
+    this.#options.qps = qps;
+    if (this.#isShaking) this.#keepPace();
   }
 
   /**
@@ -190,6 +195,10 @@ export class LoadEngine implements FrameSink, LinkHandler {
     this.#states[index] = State.CONNECTING;
     const localAddress = host === '127.0.0.1' ? localAddressOf(this.#users[0] + index - population[0]) : undefined;
     this.#links.connect(index, { host, port, localAddress });
+  }
+
+  #keepPace(): void {
+    this.#pace ??= setInterval(() => this.#shakeDue(nowUs() / 1000), this.#options.paceMs);
   }
 
   // HOT
@@ -291,10 +300,8 @@ export class LoadEngine implements FrameSink, LinkHandler {
   // HOT
   #shakeDue(nowMs: number): void {
     const [first, last] = this.#users;
-    for (; this.#nextNumber < this.#endNumber; this.#nextNumber++) {
-      const due = dueMs(this.#population, this.#nextNumber);
-      if (due > nowMs) return;
-      const userId = userOf(this.#population, this.#nextNumber);
+    const schedule = this.#schedule;
+    for (let userId = schedule.takeDue(nowMs); userId !== NOBODY; userId = schedule.takeDue(nowMs)) {
       if (userId < first || userId > last) continue;
       const index = userId - first;
       if (this.#states[index] !== State.READY) {
@@ -302,7 +309,7 @@ export class LoadEngine implements FrameSink, LinkHandler {
         continue;
       }
       const place = this.#reserve(SHAKE_BYTES);
-      writeShake(this.#writeBuffer, place, Math.round(due * 1000), userId);
+      writeShake(this.#writeBuffer, place, Math.round(schedule.dueMs * 1000), userId);
       this.#shakesUnderWay[index]++;
       this.totals.sent++;
       this.#write(index, place);

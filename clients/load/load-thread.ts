@@ -13,7 +13,11 @@ export interface LoadThreadData {
 }
 
 /** From the coordinator. Times are Unix milliseconds. */
-export type LoadCommand = { kind: 'start'; fromMs: number; untilMs: number } | { kind: 'stop' } | { kind: 'end' };
+export type LoadCommand =
+  | { kind: 'start'; fromMs: number; untilMs: number }
+  | { kind: 'qps'; qps: number; fromMs: number }
+  | { kind: 'stop' }
+  | { kind: 'end' };
 
 /** To the coordinator: the counts, and at the end the histograms. */
 export interface LoadReport {
@@ -48,6 +52,8 @@ async function run({ options, users }: LoadThreadData): Promise<void> {
       // Without a timer when it is late: the stop may be right behind.
       if (waitMs <= 0) engine.startShaking(fromMs, untilMs);
       else setTimeout(() => engine.startShaking(fromMs, untilMs), waitMs);
+    } else if (command.kind === 'qps') {
+      engine.changeQps(command.qps, command.fromMs);
     } else if (command.kind === 'stop') {
       engine.stopShaking();
       hasStopped = true;

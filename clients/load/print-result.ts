@@ -4,8 +4,9 @@ import { summarize } from '../../lib/monitor/latency-log.ts';
 import { formatLatencies } from '../../lib/monitor/latency-table.ts';
 import { formatCents, formatCount, formatTable } from '../../lib/monitor/text-table.ts';
 import type { LoadOptions } from './load-options.ts';
+import type { LoadPhase, RateChange } from './load-steering.ts';
 import type { LoadTotals } from './load-totals.ts';
-import type { LoadPhase, LoadResult } from './run-load.ts';
+import type { LoadResult } from './run-load.ts';
 import type { Comparison } from './verify.ts';
 
 /** One line of progress. */
@@ -18,11 +19,11 @@ export function formatProgress(phase: LoadPhase, totals: LoadTotals, users: numb
   );
 }
 
-/** The result as lines for people. */
-export function formatResult(options: LoadOptions, result: LoadResult): string[] {
+/** The result as lines for people. @param rates all that were asked for, if the rate was changed */
+export function formatResult(options: LoadOptions, result: LoadResult, rates: readonly RateChange[] = []): string[] {
   const { totals } = result;
   const rate = `${formatCount(totals.answered / result.answerSeconds)}/s`;
-  const asked = options.closed ? `closed loop, ${options.pipeline} deep` : `${formatCount(options.qps)}/s asked`;
+  const asked = options.closed ? `closed loop, ${options.pipeline} deep` : `${formatRates(options, rates)} asked`;
   const lines = [
     `connected ${formatCount(totals.connected)} users in ${result.connectSeconds.toFixed(1)} s, ` +
       `shook for ${result.shakeSeconds} s (${asked}): ${rate} answered`,
@@ -55,6 +56,11 @@ export function formatResult(options: LoadOptions, result: LoadResult): string[]
     lines.push(result.shakeLatency.outputPercentileDistribution(2, 1000).trimEnd());
   }
   return lines;
+}
+
+function formatRates(options: LoadOptions, rates: readonly RateChange[]): string {
+  if (rates.length < 2) return `${formatCount(options.qps)}/s`;
+  return rates.map(({ qps }) => `${formatCount(qps)}/s`).join(', then ');
 }
 
 /** The comparison with the server as lines for people. */

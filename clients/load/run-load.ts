@@ -5,10 +5,9 @@ import { Worker } from 'node:worker_threads';
 import { decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
 import { buildMicroseconds } from '../../lib/monitor/latency-log.ts';
 import { countUsers, type LoadOptions, partOf } from './load-options.ts';
+import { type LoadPhase, LoadSteering } from './load-steering.ts';
 import type { LoadCommand, LoadReport, LoadThreadData } from './load-thread.ts';
 import { addTotals, countUnanswered, emptyTotals, type LoadTotals } from './load-totals.ts';
-
-export type LoadPhase = 'connecting' | 'shaking' | 'draining';
 
 /** Told every POLL_MS how far the test is. */
 export type OnProgress = (phase: LoadPhase, totals: LoadTotals) => void;
@@ -38,16 +37,25 @@ const STUCK_MS = 20_000;
 /**
  * Runs a load test.
  * @param whileConnected called after the draining, while all connections still stand: the moment to compare counts
+ * @param steering by which the test is watched and its rate changed while it runs
  * @throws {Error} when the connections cannot be made
  */
 export async function runLoad(
   options: LoadOptions,
   onProgress: OnProgress,
   whileConnected: (totals: LoadTotals) => Promise<void> = async () => {},
+  steering = new LoadSteering(options),
 ): Promise<LoadResult> {
   const threads = Array.from({ length: options.threads }, (_, i) => new LoadThread(options, i));
+  steering.attach((change) => {
+    for (const thread of threads) thread.send({ kind: 'qps', ...change });
+  });
+  const observe: OnProgress = (phase, totals) => {
+    steering.observe(phase, totals);
+    onProgress(phase, totals);
+  };
   try {
-    return await runThreads(options, threads, onProgress, whileConnected);
+    return await runThreads(options, threads, observe, whileConnected);
   } finally {
     await Promise.all(threads.map((thread) => thread.terminate()));
   }

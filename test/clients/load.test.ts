@@ -2,9 +2,10 @@
 
 import t, { type Test } from 'tap';
 import type { LoadOptions } from '../../clients/load/load-options.ts';
+import type { LoadPhase } from '../../clients/load/load-steering.ts';
 import { countUnanswered } from '../../clients/load/load-totals.ts';
 import { formatResult } from '../../clients/load/print-result.ts';
-import { type LoadPhase, type LoadResult, runLoad } from '../../clients/load/run-load.ts';
+import { type LoadResult, runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts } from '../../clients/load/verify.ts';
 import type { Server } from '../../lib/server.ts';
 import { call, serve } from '../net/test-server.ts';

@@ -10,7 +10,7 @@ import { collect, makeDataDirectory, runCommand, ServerProcess } from '../server
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-for (const command of ['serve', 'load', 'drop', 'send', 'status']) {
+for (const command of ['serve', 'load', 'qps', 'drop', 'send', 'status']) {
   t.test(`hongbao ${command} --help explains itself`, async (t) => {
     const { code, stdout } = await runCommand([command, '--help']);
     t.equal(code, 0);
@@ -37,6 +37,10 @@ t.test('a mistake is one line that says what to do, and exit code 1', async (t) 
     [['load', '--users', '0:9', '--population', '5:20'], /--population must include --users/],
     [['load', '--target', 'nowhere'], /--target must be host:port/],
     [['load', '--verify', 'http://127.0.0.1:1'], /--verify/],
+    [['load', '--control', '70000'], /--control must be a whole number from 0 to 65535/],
+    [['qps', '5'], /Missing required argument: clients/],
+    [['qps', '-5', '--clients', '9001'], /--qps must be a whole number/],
+    [['qps', '5', '--clients', 'x:y'], /--clients must be host:port, not x:y/],
     [['drop', '--count', '5'], /needs --count and --budget/],
     [['send', '--count', '5'], /a send needs/],
     [['status', '--control', 'http://127.0.0.1:1'], /cannot reach the control API/],

@@ -2,6 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { startLoadControl } from '../../clients/load/load-control.ts';
 import {
   LOAD_DESCRIPTORS,
   type LoadOptions,
@@ -10,9 +11,10 @@ import {
   parseUsers,
   type UserRange,
 } from '../../clients/load/load-options.ts';
+import { type LoadPhase, LoadSteering } from '../../clients/load/load-steering.ts';
 import { countUnanswered, type LoadTotals } from '../../clients/load/load-totals.ts';
 import { formatComparison, formatProgress, formatResult } from '../../clients/load/print-result.ts';
-import { type LoadPhase, type LoadResult, runLoad } from '../../clients/load/run-load.ts';
+import { type LoadResult, runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts, type ServerCounts } from '../../clients/load/verify.ts';
 import { summarize } from '../../lib/monitor/latency-log.ts';
 import { countDescriptors } from '../../lib/server-options.ts';
@@ -45,6 +47,7 @@ const options = {
     array: true,
     describe: 'control API of each server: compare both ends, and exit with 1 if they differ',
   },
+  control: { type: 'number', describe: 'port of an HTTP control on this machine: GET /status, PUT /qps (hongbao qps)' },
   json: { type: 'string', describe: 'file to write the result to, as JSON' },
 } as const;
 
@@ -73,21 +76,26 @@ async function load(args: Parsed): Promise<void> {
   let before: ServerCounts | undefined;
   let comparisons: Comparison[] | undefined;
   if (urls.length > 0) before = await readServerCounts(urls).catch(failVerify);
+  const steering = new LoadSteering(asked);
+  const control = args.control === undefined ? undefined : await startControl(steering, args.control);
   const progress = new Progress(asked);
-  const result = await runLoad(asked, progress.show, async (totals) => {
+  const compare = async (totals: LoadTotals) => {
     if (before !== undefined) comparisons = await compareWithServers(urls, before, totals).catch(failVerify);
-  }).catch((error: Error) => {
-    throw new UsageError(error.message);
-  });
+  };
+  const result = await runLoad(asked, progress.show, compare, steering)
+    .catch((error: Error) => {
+      throw new UsageError(error.message);
+    })
+    .finally(() => control?.close());
   progress.end();
 
-  const lines = formatResult(asked, result);
+  const lines = formatResult(asked, result, steering.rates);
   if (comparisons !== undefined) lines.push('', ...formatComparison(comparisons));
   const faults = findFaults(result, comparisons);
   if (faults.length > 0) lines.push('', ...faults.map((fault) => `FAILED: ${fault}`));
   process.stdout.write(`${lines.join('\n')}\n`);
   if (args.json !== undefined)
-    writeFileSync(args.json, JSON.stringify(toJson(asked, result, comparisons, faults), null, 2));
+    writeFileSync(args.json, JSON.stringify(toJson(asked, steering, result, comparisons, faults), null, 2));
   process.exitCode = faults.length > 0 ? 1 : 0;
 }
 
@@ -129,6 +137,15 @@ function readOptions(args: Parsed): LoadOptions {
   };
 }
 
+async function startControl(steering: LoadSteering, port: number) {
+  checkWhole('control', port, 0, 65_535);
+  const control = await startLoadControl(steering, port).catch((error: Error) => {
+    throw new UsageError(`--control: ${error.message}`);
+  });
+  process.stderr.write(`control at ${control.listeningOrigin}\n`);
+  return control;
+}
+
 function rangeOf(connections: number): UserRange {
   checkWhole('connections', connections, 1, 10_000_000);
   return [0, connections - 1];
@@ -160,12 +177,14 @@ function findFaults(result: LoadResult, comparisons: readonly Comparison[] | und
 
 function toJson(
   asked: LoadOptions,
+  steering: LoadSteering,
   result: LoadResult,
   comparisons: readonly Comparison[] | undefined,
   faults: string[],
 ) {
   return {
     options: asked,
+    rates: steering.rates,
     totals: result.totals,
     connectSeconds: result.connectSeconds,
     shakeSeconds: result.shakeSeconds,
