@@ -34,8 +34,13 @@ export interface PacketTotals {
   expired: number;
 }
 
-/** Packets that one tick looks at, to account for those that are over. */
-const SWEEP_PACKETS = 4000;
+/**
+ * Packets that one tick looks at, to account for those that are over: so many at least, and so many more for each that it
+ * finds, so that a tick costs little while most packets wait for their users; never more than the last.
+ */
+const SWEEP_LEAST = 400;
+const SWEEP_MORE = 10;
+const SWEEP_MOST = 4000;
 
 interface Opening {
   ticket: Ticket;
@@ -140,7 +145,7 @@ export class SentPackets {
     this.settle();
     for (const packetId of this.#expiry.takeDue(Math.floor(nowMs / 1000))) this.#expire(packetId);
     for (const closing of this.#closing.values()) this.#logClose(closing);
-    this.#sweep(Math.min(SWEEP_PACKETS, this.#live.length));
+    this.#sweep();
   }
 
   /** A copy of everything about a packet, or undefined if it is unknown or long over. */
@@ -196,8 +201,10 @@ export class SentPackets {
   }
 
   /** Accounts for packets that are over: nothing to grab, and everybody who took a share has it. */
-  #sweep(packets: number): void {
-    for (let looked = 0; looked < packets && this.#live.length > 0; looked++) {
+  #sweep(): void {
+    const most = Math.min(SWEEP_MOST, this.#live.length);
+    let wanted = SWEEP_LEAST;
+    for (let looked = 0; looked < Math.min(wanted, most); looked++) {
       if (this.#sweepIndex >= this.#live.length) this.#sweepIndex = 0;
       const packetId = this.#live[this.#sweepIndex];
       const isOver = !this.#table.isOpen(packetId) && !this.#closing.has(packetId);
@@ -205,6 +212,7 @@ export class SentPackets {
         this.#sweepIndex++;
         continue;
       }
+      wanted += SWEEP_MORE;
       this.#live[this.#sweepIndex] = this.#live.at(-1)!;
       this.#live.pop();
       this.#refunded.delete(packetId);

@@ -388,6 +388,25 @@ interface PlainPacket {
   unleft: number;
 }
 
+t.test('a tick looks at few packets while they wait, and at all that are over', (t) => {
+  const { packets, table, over } = openSends(1024);
+  const ids = Array.from({ length: 1000 }, () => packets.create(aPacket(), FROM_USER, () => {}));
+  packets.settle();
+  const wonBy = (id: number) => {
+    for (let user = 0; table.isOpen(id); user++) grabShare(table, id, user);
+  };
+  wonBy(ids[999]);
+  packets.tick(START_MS);
+  packets.tick(START_MS);
+  t.strictSame(over, [], 'each looks at 400 that wait');
+  packets.tick(START_MS);
+  t.strictSame(over, [ids[999]]);
+  for (const id of ids) wonBy(id);
+  packets.tick(START_MS);
+  t.equal(over.length, 1000);
+  t.end();
+});
+
 function aPacket(changes: Parameters<typeof newPacket>[0] = {}) {
   return newPacket({ createdAt: START_SECOND, expiresAt: START_SECOND + 60, ...changes });
 }
