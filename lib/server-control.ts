@@ -3,6 +3,7 @@
 import type { ControlTarget } from './control/control-server.ts';
 import { CampaignError } from './packets/campaign-error.ts';
 import type { ServerHistory } from './server-history.ts';
+import type { ServerMetrics } from './server-metrics.ts';
 import type { StatusBoard } from './server-status.ts';
 import type { ServerWork } from './server-work.ts';
 
@@ -10,11 +11,19 @@ export interface ControlParts {
   isServing: () => boolean;
   work: ServerWork;
   board: StatusBoard;
+  metrics: ServerMetrics;
   history: ServerHistory;
   readNowMs: () => number;
 }
 
-export function makeControlTarget({ isServing, work, board, history, readNowMs }: ControlParts): ControlTarget {
+export function makeControlTarget({
+  isServing,
+  work,
+  board,
+  metrics,
+  history,
+  readNowMs,
+}: ControlParts): ControlTarget {
   /** Waits until everything is durable that main has seen so far. */
   const settled = () => work.journal.whenDurable(work.journal.mark());
   const requireHistory = () => {
@@ -24,6 +33,7 @@ export function makeControlTarget({ isServing, work, board, history, readNowMs }
   return {
     isServing,
     status: () => board.read(),
+    metrics: () => metrics.read(),
     createDrop: (body) => work.drops.create(body, readNowMs),
     drop: async (id) => {
       const status = work.drops.status(id);

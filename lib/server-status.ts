@@ -62,6 +62,7 @@ export interface ServerStatus {
     records: number;
     bytes: number;
     syncs: number;
+    syncUs: number;
     meanSyncUs: number;
     segments: number;
   };
@@ -162,6 +163,7 @@ export class StatusBoard {
     const packets = this.#packets.totals();
     const journal = (index: number) => this.#journal.count(index);
     const syncs = journal(JournalCount.syncs);
+    const syncUs = this.#journal.sum(JournalSum.syncMicroseconds);
     const shakeCents = this.#workers.sum(WorkerSum.shakeCents);
     const grabCents = this.#workers.sum(WorkerSum.grabCents);
     const memory = process.memoryUsage();
@@ -222,7 +224,8 @@ export class StatusBoard {
         records: journal(JournalCount.records),
         bytes: this.#journal.sum(JournalSum.bytes),
         syncs,
-        meanSyncUs: syncs === 0 ? 0 : Math.round(this.#journal.sum(JournalSum.syncMicroseconds) / syncs),
+        syncUs,
+        meanSyncUs: syncs === 0 ? 0 : Math.round(syncUs / syncs),
         segments: journal(JournalCount.segments),
       },
       bytes: { received: net(AcceptorCount.bytesReceived), sent: net(AcceptorCount.bytesSent) },

@@ -31,6 +31,7 @@ import { DoorbellRinger } from './ring/doorbell.ts';
 import { makeControlTarget } from './server-control.ts';
 import { ServerError } from './server-error.ts';
 import { ServerHistory } from './server-history.ts';
+import { ServerMetrics } from './server-metrics.ts';
 import { type ServerOptions, settleOptions } from './server-options.ts';
 import { describeRecovery, restoreUsers } from './server-recovery.ts';
 import { type ServerStatus, StatusBoard } from './server-status.ts';
@@ -308,6 +309,7 @@ export class Server {
       isServing: () => this.#isServing,
       work: this.#work,
       board: this.#board,
+      metrics: new ServerMetrics(this.#board, this.latency),
       history: this.#history,
       readNowMs: this.#readNowMs,
     });

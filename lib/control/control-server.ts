@@ -22,6 +22,8 @@ export interface ControlTarget {
   /** False once the server has begun to stop. */
   isServing(): boolean;
   status(): Promise<object>;
+  /** The text of GET /metrics. */
+  metrics(): Promise<string>;
   createDrop(body: DropBody): Promise<object>;
   drop(id: number): Promise<object>;
   closeDrop(id: number): Promise<object>;
@@ -48,6 +50,9 @@ const STATUS_OF_CODE: Record<string, number> = {
 
 /** Bytes of a body: the longest that is allowed has a few hundred. */
 const BODY_LIMIT = 64 * 1024;
+
+/** The text format of Prometheus. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 /** What is said instead of Fastify's own words, by the code of its error. */
 const SENTENCES: Record<string, string> = {
@@ -91,6 +96,7 @@ export function buildControlServer(target: ControlTarget, onError: (error: Error
     target.isServing() ? { ok: true } : reply.status(503).send({ code: 'stopping', message: 'the server is stopping' }),
   );
   app.get('/status', () => target.status());
+  app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await target.metrics()));
   app.post('/drops', async (request, reply) => {
     const drop = await target.createDrop(check(dropBody, request.body));
     return reply.status(201).send(drop);

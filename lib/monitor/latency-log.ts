@@ -16,6 +16,14 @@ export interface LatencySummary {
   maxUs: number;
 }
 
+/** A histogram in few buckets, the way Prometheus has them. */
+export interface LatencyBuckets {
+  /** By bound: how many took no longer. */
+  cumulative: number[];
+  count: number;
+  sumUs: number;
+}
+
 /** Main thread. `kinds` is fixed at the start; histograms of other kinds are an error of the caller. */
 export class LatencyLog<Kind extends string> {
   readonly kinds: readonly Kind[];
@@ -43,6 +51,11 @@ export class LatencyLog<Kind extends string> {
   /** Everything since the start. */
   summarizeTotal(kind: Kind): LatencySummary {
     return summarize(this.#total.get(kind)!);
+  }
+
+  /** Everything since the start, in buckets. @param boundsUs upper bounds in microseconds, ascending */
+  countTotal(kind: Kind, boundsUs: readonly number[]): LatencyBuckets {
+    return countBuckets(this.#total.get(kind)!, boundsUs);
   }
 
   /** Ends the interval: its histograms, for the kinds that had any. */
@@ -78,4 +91,19 @@ export function summarize(histogram: JsHistogram): LatencySummary {
     p999Us: histogram.getValueAtPercentile(99.9),
     maxUs: histogram.maxValue,
   };
+}
+
+/** A histogram of microseconds in buckets; a value within a thousandth of a bound may be counted on its other side. */
+export function countBuckets(histogram: JsHistogram, boundsUs: readonly number[]): LatencyBuckets {
+  const cumulative: number[] = [];
+  let count = 0;
+  const { recordedValuesIterator: values } = histogram;
+  values.reset();
+  while (values.hasNext()) {
+    const { valueIteratedTo, countAddedInThisIterationStep } = values.next();
+    while (cumulative.length < boundsUs.length && boundsUs[cumulative.length] < valueIteratedTo) cumulative.push(count);
+    count += countAddedInThisIterationStep;
+  }
+  while (cumulative.length < boundsUs.length) cumulative.push(count);
+  return { cumulative, count, sumUs: count === 0 ? 0 : histogram.mean * count };
 }

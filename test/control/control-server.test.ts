@@ -17,6 +17,7 @@ function open() {
   };
   const target: ControlTarget = {
     isServing: () => state.isServing,
+    metrics: async () => 'up 1\n',
     status: async () => answer('status'),
     createDrop: async (body) => answer('createDrop', body),
     drop: async (id) => answer('drop', id),

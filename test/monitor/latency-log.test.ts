@@ -2,7 +2,13 @@
 
 import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import t from 'tap';
-import { buildMicroseconds, LatencyLog, MAX_MICROSECONDS, summarize } from '../../lib/monitor/latency-log.ts';
+import {
+  buildMicroseconds,
+  countBuckets,
+  LatencyLog,
+  MAX_MICROSECONDS,
+  summarize,
+} from '../../lib/monitor/latency-log.ts';
 
 const KINDS = ['shake', 'grab'] as const;
 
@@ -89,5 +95,16 @@ t.test('a total that counts for days is right past 2^32 of the same time', (t) =
     p999Us: 500,
     maxUs: 500,
   });
+  t.end();
+});
+
+t.test('buckets count what took no longer than their bound', (t) => {
+  const histogram = buildMicroseconds();
+  t.same(countBuckets(histogram, [100, 1000]), { cumulative: [0, 0], count: 0, sumUs: 0 });
+  for (const us of [1, 99, 100, 101, 1000, 1001, 60_000_000]) histogram.recordValue(us);
+  const { cumulative, count, sumUs } = countBuckets(histogram, [50, 100, 500, 1000, 10_000]);
+  t.same(cumulative, [1, 3, 4, 5, 6]);
+  t.equal(count, 7);
+  t.ok(Math.abs(sumUs / 60_002_302 - 1) < 0.001);
   t.end();
 });
