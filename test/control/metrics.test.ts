@@ -1,5 +1,6 @@
 // GET /metrics of a running server: the same counts as its status, in a form that Prometheus reads, and buckets that add up.
 
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import type { Server } from '../../lib/server.ts';
 import { waitFor } from '../net/raw-client.ts';
@@ -66,4 +67,35 @@ t.test('buckets only grow with their bound, and two scrapes at a time do not dis
     );
     t.equal(samples.get('hongbao_requests_total{opcode="shake"}'), 50);
   }
+});
+
+interface Panel {
+  title: string;
+  gridPos: { x: number; y: number; w: number; h: number };
+  targets: { expr: string }[];
+}
+
+t.test('the dashboard for Grafana asks only for what is there, and its panels do not overlap', async (t) => {
+  const server = await serve(t, { sets: 16 });
+  const client = await join(t, server, 7);
+  await client.close();
+  await waitFor('the close to be counted', async () => (await server.status()).connections.open === 0);
+  const samples = [...(await scrape(server)).keys()];
+  const file = new URL('../../tools/grafana/dashboard.json', import.meta.url);
+  const { panels } = JSON.parse(readFileSync(file, 'utf8')) as { panels: Panel[] };
+  for (const { title, targets } of panels) {
+    for (const { expr } of targets) {
+      for (const [, name, labels] of expr.matchAll(
+        /((?:hongbao|process|nodejs)_[a-z_]+)\{instance=~"\$instance",?([^}]*)\}/g,
+      )) {
+        const isThere = samples.some((sample) => sample.split('{')[0] === name && sample.includes(labels));
+        t.ok(isThere, `${title}: ${name} ${labels}`);
+      }
+      t.match(expr, /instance=~/, `${title} follows the choice of servers`);
+    }
+  }
+  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+    Array.from({ length: w * h }, (_, i) => `${x + (i % w)},${y + Math.floor(i / w)}`),
+  );
+  t.equal(new Set(cells).size, cells.length);
 });
