@@ -5,6 +5,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, type Metric, Registry } from 'prom-client';
 import type { LatencyLog } from './monitor/latency-log.ts';
+import { CLOSE_REASONS } from './net/close-reasons.ts';
 import { LATENCY_KINDS, type LatencyKind } from './net/latency.ts';
 import type { ServerStatus, StatusBoard } from './server-status.ts';
 
@@ -63,7 +64,8 @@ const COUNTERS: readonly Definition[] = [
     name: 'hongbao_connections_closed_total',
     help: 'Connections closed, by reason.',
     label: 'reason',
-    read: (s) => ({ ...s.connections.closed }),
+    // All reasons from the start: a rate needs to have seen a 0 before the first 1.
+    read: (s) => Object.fromEntries(CLOSE_REASONS.map((reason) => [reason, s.connections.closed[reason]])),
   },
   {
     name: 'hongbao_bytes_total',

@@ -41,6 +41,7 @@ t.test('what was counted is there, scrape after scrape', async (t) => {
     t.equal(samples.get('hongbao_requests_total{opcode="shake"}'), 20);
     t.equal(samples.get('hongbao_shakes_total{result="none"}'), 20);
     t.equal(samples.get('hongbao_connections'), 1);
+    t.equal(samples.get('hongbao_connections_closed_total{reason="peer"}'), 0, 'also what has not happened yet');
     t.equal(samples.get('hongbao_sessions'), 1);
     t.equal(samples.get('hongbao_money_cents{account="difference"}'), 0);
     t.equal(samples.get('hongbao_journal_records_total'), (await server.status()).journal.records);
