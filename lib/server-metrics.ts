@@ -102,6 +102,7 @@ const GAUGES: readonly Definition[] = [
 export class ServerMetrics {
   readonly #board: StatusBoard;
   readonly #registry = new Registry();
+  #isObservingNode = false;
   readonly #counters: readonly { metric: Counter; definition: Definition }[];
   readonly #gauges: readonly { metric: Gauge; definition: Definition }[];
 
@@ -117,11 +118,11 @@ export class ServerMetrics {
     this.#counters = COUNTERS.map((definition) => ({ definition, metric: new Counter(optionsOf(definition)) }));
     this.#gauges = GAUGES.map((definition) => ({ definition, metric: new Gauge(optionsOf(definition)) }));
     this.#registry.registerMetric(latencyMetric(latency));
-    collectDefaultMetrics({ register: this.#registry });
   }
 
   /** The metrics as text. */
   async read(): Promise<string> {
+    this.#observeNode();
     const status = await this.#board.read();
     for (const { metric, definition } of this.#counters) {
       metric.reset();
@@ -131,6 +132,13 @@ export class ServerMetrics {
       setValues(definition, status, (labels, value) => metric.set(labels, value));
     }
     return this.#registry.metrics();
+  }
+
+  /** Begins with Node's metrics at the first scrape: watching the event loop wakes the thread, also when nobody asks. */
+  #observeNode(): void {
+    if (this.#isObservingNode) return;
+    this.#isObservingNode = true;
+    collectDefaultMetrics({ register: this.#registry });
   }
 }
 
