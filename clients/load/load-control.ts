@@ -2,10 +2,8 @@
 
 import Fastify, { type FastifyError, type FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { MOST_QPS } from './load-options.ts';
 import { type LoadSteering, SteeringError } from './load-steering.ts';
-
-/** Shakes a second at the most. */
-const MOST_QPS = 1_000_000;
 
 const qpsError = `qps must be a whole number from 0 to ${MOST_QPS}`;
 const fromError = 'fromMs must be Unix milliseconds within the next hour';
@@ -28,7 +26,8 @@ export async function startLoadControl(steering: LoadSteering, port: number): Pr
   const app = Fastify({ logger: false, bodyLimit: 4096, forceCloseConnections: true });
   app.setErrorHandler((error: FastifyError, _request, reply) => {
     if (error instanceof SteeringError) return reply.status(409).send({ code: error.code, message: error.message });
-    return reply.status(error.statusCode ?? 500).send({ code: 'bad_request', message: error.message });
+    const status = error.statusCode ?? 500;
+    return reply.status(status).send({ code: status < 500 ? 'bad_request' : 'internal', message: error.message });
   });
   app.setNotFoundHandler((request, reply) =>
     reply.status(404).send({ code: 'not_found', message: `there is no ${request.method} ${request.url}` }),

@@ -26,6 +26,9 @@ export interface LoadOptions {
   drainSeconds: number;
 }
 
+/** Shakes a second at the most. */
+export const MOST_QPS = 1_000_000;
+
 /** Descriptors that a load client keeps for itself: the others are connections. */
 export const LOAD_DESCRIPTORS = 64;
 

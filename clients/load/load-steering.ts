@@ -3,8 +3,7 @@
 // One belongs to one run; the coordinator keeps it up to date, and it passes changes on to the threads.
 
 import type { LoadOptions, UserRange } from './load-options.ts';
-import type { LoadTotals } from './load-totals.ts';
-import { emptyTotals } from './load-totals.ts';
+import { emptyTotals, type LoadTotals } from './load-totals.ts';
 
 export type LoadPhase = 'connecting' | 'shaking' | 'draining';
 

@@ -6,6 +6,7 @@ import { startLoadControl } from '../../clients/load/load-control.ts';
 import {
   LOAD_DESCRIPTORS,
   type LoadOptions,
+  MOST_QPS,
   PACE_MS,
   parseTarget,
   parseUsers,
@@ -108,7 +109,7 @@ function readOptions(args: Parsed): LoadOptions {
     if (target === undefined) throw new UsageError(`--target must be host:port, not ${text}`);
     return target;
   });
-  checkWhole('qps', args.qps, 0, 1_000_000);
+  checkWhole('qps', args.qps, 0, MOST_QPS);
   checkWhole('pipeline', args.pipeline, 1, 1024);
   checkWhole('threads', args.threads, 1, 64);
   if (!(args.duration > 0 && args.duration <= 7 * 86_400)) throw new UsageError('--duration must be seconds above 0');

@@ -1,7 +1,7 @@
 // `hongbao qps`: gives running load clients another rate, all from the same second on.
 
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
-import { parseTarget } from '../../clients/load/load-options.ts';
+import { MOST_QPS, parseTarget } from '../../clients/load/load-options.ts';
 import type { RateChange } from '../../clients/load/load-steering.ts';
 import { checkWhole } from '../check-whole.ts';
 import { callControl } from '../control-client.ts';
@@ -32,7 +32,7 @@ export const qpsCommand: CommandModule<object, QpsArguments> = {
 };
 
 async function setQps(args: ArgumentsCamelCase<QpsArguments>): Promise<void> {
-  checkWhole('qps', args.qps, 0, 1_000_000);
+  checkWhole('qps', args.qps, 0, MOST_QPS);
   const names = args.clients.flatMap((text) => text.split(',')).filter((name) => name !== '');
   if (names.length === 0) throw new UsageError('--clients must name at least one host:port');
   const bases = names.map(readBase);
