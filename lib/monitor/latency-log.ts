@@ -1,6 +1,12 @@
 // Gathers the latency histograms that the threads send: one since the start and one for the present interval, by kind.
 
-import { build, decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
+import {
+  build,
+  decodeFromCompressedBase64,
+  encodeIntoCompressedBase64,
+  type Histogram,
+  type JsHistogram,
+} from 'hdr-histogram-js';
 
 /** The longest time that is told apart: a minute. Record longer ones as this. */
 export const MAX_MICROSECONDS = 60_000_000;
@@ -24,6 +30,21 @@ export interface LatencyBuckets {
   sumUs: number;
 }
 
+/**
+ * One column of a heat map: how many took how long. Bucket 0 ends at HEAT_FIRST_US, each further one at 10^(1/8) times the
+ * end of the one before; what is longer than all is in the last one.
+ */
+export interface HeatRow {
+  /** The first bucket that has anything; the buckets from there on are in `counts`. */
+  first: number;
+  counts: number[];
+}
+
+/** The end of the first bucket of a heat map in microseconds, buckets a decade, and buckets in all: up to a minute. */
+export const HEAT_FIRST_US = 10;
+export const HEAT_PER_DECADE = 8;
+export const HEAT_BUCKETS = 56;
+
 /** Main thread. `kinds` is fixed at the start; histograms of other kinds are an error of the caller. */
 export class LatencyLog<Kind extends string> {
   readonly kinds: readonly Kind[];
@@ -40,7 +61,7 @@ export class LatencyLog<Kind extends string> {
     for (const kind of this.kinds) {
       const encoded = histograms[kind];
       if (encoded === undefined) continue;
-      const histogram = decodeFromCompressedBase64(encoded) as JsHistogram;
+      const histogram = decodeLatency(encoded);
       this.#total.get(kind)!.add(histogram);
       const interval = this.#interval.get(kind);
       if (interval === undefined) this.#interval.set(kind, histogram);
@@ -106,4 +127,33 @@ export function countBuckets(histogram: JsHistogram, boundsUs: readonly number[]
   }
   while (cumulative.length < boundsUs.length) cumulative.push(count);
   return { cumulative, count, sumUs: count === 0 ? 0 : histogram.mean * count };
+}
+
+/** The column of a heat map that a histogram of microseconds is. */
+export function heatRow(histogram: JsHistogram): HeatRow {
+  const { cumulative, count } = countBuckets(histogram, HEAT_BOUNDS_US);
+  const counts = HEAT_BOUNDS_US.map((_, i) => cumulative[i] - (i === 0 ? 0 : cumulative[i - 1]));
+  counts.push(count - cumulative[cumulative.length - 1]);
+  const first = counts.findIndex((inBucket) => inBucket > 0);
+  if (first < 0) return { first: 0, counts: [] };
+  let end = counts.length;
+  while (counts[end - 1] === 0) end--;
+  return { first, counts: counts.slice(first, end) };
+}
+
+/** The end of a bucket of a heat map, in microseconds. */
+export function heatBoundUs(bucket: number): number {
+  return HEAT_FIRST_US * 10 ** (bucket / HEAT_PER_DECADE);
+}
+
+const HEAT_BOUNDS_US = Array.from({ length: HEAT_BUCKETS - 1 }, (_, bucket) => heatBoundUs(bucket));
+
+/** A histogram as text, for another thread or process. */
+export function encodeLatency(histogram: Histogram): string {
+  return encodeIntoCompressedBase64(histogram);
+}
+
+/** What encodeLatency made. @throws {Error} when it is something else */
+export function decodeLatency(encoded: string): JsHistogram {
+  return decodeFromCompressedBase64(encoded) as JsHistogram;
 }
