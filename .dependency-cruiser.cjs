@@ -5,10 +5,11 @@ const ROOMS = {
   protocol: [],
   ring: [],
   handles: [],
+  vitals: [],
   packets: ['ring/'],
   ledger: ['ring/', 'packets/'],
   sets: ['ring/', 'protocol/', 'packets/', 'ledger/'],
-  net: ['ring/', 'handles/', 'protocol/', 'packets/stock'],
+  net: ['ring/', 'handles/', 'vitals/', 'protocol/', 'packets/stock'],
   monitor: ['ring/'],
   control: ['monitor/'],
 };
@@ -40,7 +41,7 @@ module.exports = {
       comment: 'clients prove that protocol is enough to talk to a server',
       severity: 'error',
       from: { path: '^clients/' },
-      to: { path: '^(lib|tools|test)/', pathNot: '^lib/(protocol|monitor|handles)/' },
+      to: { path: '^(lib|tools|test)/', pathNot: '^lib/(protocol|monitor|handles|vitals)/' },
     },
     {
       name: 'the-audit-shares-no-code-with-the-ledger',

@@ -1,11 +1,17 @@
 // What the control API can ask of a server. A reply that tells of money waits until what it tells is durable.
 
 import type { ControlTarget } from './control/control-server.ts';
+import type { LiveCampaign } from './monitor/live.ts';
 import { CampaignError } from './packets/campaign-error.ts';
+import type { DropStatus } from './packets/drop-campaigns.ts';
+import type { SendStatus } from './packets/send-campaigns.ts';
+import type { AddressCounts } from './server-addresses.ts';
 import type { ServerHistory } from './server-history.ts';
 import type { ServerMetrics } from './server-metrics.ts';
+import type { ServerMonitor } from './server-monitor.ts';
 import type { StatusBoard } from './server-status.ts';
 import type { ServerWork } from './server-work.ts';
+import { SERVER_NAME } from './version.ts';
 
 export interface ControlParts {
   isServing: () => boolean;
@@ -13,8 +19,16 @@ export interface ControlParts {
   board: StatusBoard;
   metrics: ServerMetrics;
   history: ServerHistory;
+  watch: ServerMonitor;
+  /** Where the control API listens. */
+  host: string;
+  readAddresses: () => Promise<AddressCounts>;
   readNowMs: () => number;
 }
+
+/** Drops, and sends, that a list has at the most, and that a live view shows. */
+const MOST_LISTED = 1000;
+const MOST_SHOWN = 50;
 
 export function makeControlTarget({
   isServing,
@@ -22,6 +36,9 @@ export function makeControlTarget({
   board,
   metrics,
   history,
+  watch,
+  host,
+  readAddresses,
   readNowMs,
 }: ControlParts): ControlTarget {
   /** Waits until everything is durable that main has seen so far. */
@@ -30,16 +47,40 @@ export function makeControlTarget({
     if (history.isKept) return history;
     throw new CampaignError('not_found', 'this server keeps no records: it holds money in memory only');
   };
+  /** What was done to a campaign, once that is on the disk. */
+  const held = async <T>(status: T): Promise<T> => {
+    work.keepHolds();
+    return status;
+  };
   return {
+    monitor: watch.monitor,
+    hello: { program: SERVER_NAME, server: watch.source },
+    host,
     isServing,
     status: () => board.read(),
     metrics: () => metrics.read(),
+    campaigns: async () => {
+      const { money } = await board.readCounts();
+      return {
+        money,
+        drops: work.drops.list(MOST_SHOWN).map(showDrop),
+        sends: work.sends.list(MOST_SHOWN).map(showSend),
+      };
+    },
+    addresses: readAddresses,
     createDrop: (body) => work.drops.create(body, readNowMs),
     drop: async (id) => {
       const status = work.drops.status(id);
       await settled();
       return status;
     },
+    drops: async () => {
+      const drops = work.drops.list(MOST_LISTED);
+      await settled();
+      return { drops };
+    },
+    pauseDrop: async (id) => held(work.drops.pause(id)),
+    resumeDrop: async (id) => held(work.drops.resume(id, readNowMs())),
     closeDrop: (id) => work.drops.close(id),
     createSend: (body) => work.sends.create(body, readNowMs),
     send: async (id) => {
@@ -47,6 +88,14 @@ export function makeControlTarget({
       await settled();
       return status;
     },
+    sends: async () => {
+      const sends = work.sends.list(MOST_LISTED);
+      await settled();
+      return { sends };
+    },
+    pauseSend: async (id) => held(work.sends.pause(id)),
+    resumeSend: async (id) => held(work.sends.resume(id, readNowMs())),
+    closeSend: async (id) => held(work.sends.close(id)),
     packet: async (id) => {
       const view = work.packets.view(id);
       await settled();
@@ -66,4 +115,14 @@ export function makeControlTarget({
     withdraw: (id, { cents, key }) => work.transfers.withdraw(id, cents, key),
     ledger: () => requireHistory().ledger(),
   };
+}
+
+function showDrop(drop: DropStatus): LiveCampaign {
+  const { id, count, rate, released, claimed, budget, claimedCents, refundedCents, state, isPaused } = drop;
+  return { id, count, rate, released, claimed, totalCents: budget, claimedCents, refundedCents, state, isPaused };
+}
+
+function showSend(send: SendStatus): LiveCampaign {
+  const { created, grabbedShares, ...rest } = send;
+  return { ...rest, released: created, claimed: grabbedShares };
 }

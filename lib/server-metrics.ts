@@ -53,6 +53,11 @@ const COUNTERS: readonly Definition[] = [
     label: 'fate',
     read: (s) => ({ ...s.notices }),
   },
+  {
+    name: 'hongbao_packets_released_total',
+    help: 'Packets of drops put into the SETs.',
+    read: (s) => s.packets.released,
+  },
   { name: 'hongbao_packets_sent_total', help: 'Packets sent to users.', read: (s) => s.packets.sent },
   {
     name: 'hongbao_packets_expired_total',
@@ -73,6 +78,12 @@ const COUNTERS: readonly Definition[] = [
     label: 'direction',
     read: (s) => ({ ...s.bytes }),
   },
+  { name: 'hongbao_ring_batches_total', help: 'Batches taken from request rings.', read: (s) => s.ring.batches },
+  {
+    name: 'hongbao_ring_wait_seconds_total',
+    help: 'How long the first request of each batch had waited, added up.',
+    read: (s) => s.ring.waitUs / 1e6,
+  },
   { name: 'hongbao_journal_records_total', help: 'Journal records written.', read: (s) => s.journal.records },
   { name: 'hongbao_journal_batches_total', help: 'Journal batches written.', read: (s) => s.journal.batches },
   { name: 'hongbao_journal_bytes_total', help: 'Bytes of journal written.', read: (s) => s.journal.bytes },
@@ -89,6 +100,12 @@ const GAUGES: readonly Definition[] = [
   { name: 'hongbao_connections', help: 'Connections open.', read: (s) => s.connections.open },
   { name: 'hongbao_sessions', help: 'Users logged in.', read: (s) => s.sessions },
   { name: 'hongbao_packets_open', help: 'Sent packets with shares to grab.', read: (s) => s.packets.open },
+  {
+    name: 'hongbao_ring_wait_worst_seconds',
+    help: 'The longest wait in a request ring within the last second or two.',
+    read: (s) => s.ring.waitMaxUs / 1e6,
+  },
+  { name: 'hongbao_ring_fill', help: 'How full the fullest request ring is, 0 to 1.', read: (s) => s.ring.fill },
   { name: 'hongbao_level', help: 'Level of overload, 0 is normal.', read: (s) => s.level },
   {
     name: 'hongbao_money_cents',

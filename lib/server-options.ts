@@ -44,6 +44,11 @@ export interface ServerOptions {
   keepSegments: number;
   /** Bytes after which a segment of the journal is closed. */
   segmentBytes: number;
+  /** Whether a sample is taken every second, and whether it is written into a run log in the data directory. */
+  samples: boolean;
+  runLog: boolean;
+  /** Address of another monitor that gets the samples, such as http://10.0.0.5:8990; '' for none. */
+  monitor: string;
   /** A module that exports a wallet, see docs/WALLET.md; '' for the balances of this server. */
   wallet: string;
 }
@@ -70,6 +75,9 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   durability: 'fsync',
   keepSegments: 0,
   segmentBytes: SEGMENT_BYTES,
+  samples: true,
+  runLog: true,
+  monitor: '',
   wallet: '',
 };
 
@@ -113,6 +121,12 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
   if (!Object.hasOwn(WAIT_STRATEGIES, options.waitStrategy)) {
     throw new ServerError('bad_option', `--wait must be one of ${Object.keys(WAIT_STRATEGIES).join(', ')}`);
   }
+  if (options.monitor !== '' && !isHttpUrl(options.monitor)) {
+    throw new ServerError(
+      'bad_option',
+      `--monitor must be an address such as http://127.0.0.1:8990, not ${options.monitor}`,
+    );
+  }
   const mostConnections = countDescriptors() - RESERVED_DESCRIPTORS;
   const wanted = options.maxConnections === 0 ? mostConnections : options.maxConnections;
   if (wanted > mostConnections || wanted < LEAST_CONNECTIONS) {
@@ -131,6 +145,11 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
 export function countDescriptors(): number {
   const printed = execFileSync('/bin/sh', ['-c', 'ulimit -n'], { encoding: 'utf8' }).trim();
   return printed === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(printed);
+}
+
+/** Whether a text is an address that samples can be sent to. */
+export function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && ['http:', 'https:'].includes(new URL(text).protocol);
 }
 
 function checkWhole(name: string, value: number, low: number, high: number): void {

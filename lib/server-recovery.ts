@@ -1,5 +1,6 @@
 // From what recovery found in the data directory to what each part of a server starts with.
 
+import type { Holds } from './ledger/holds-file.ts';
 import type { RecoveredKey } from './ledger/recovered-state.ts';
 import type { Recovery } from './ledger/recovery.ts';
 import type { DropCampaigns } from './packets/drop-campaigns.ts';
@@ -56,6 +57,7 @@ export function restoreUsers(
 /** Takes up the drops, sends and packets where they stood. @throws {CampaignError} no_room */
 export async function restoreCampaigns(
   { state, openPackets }: Recovery,
+  holds: Holds,
   table: PacketTable,
   drops: DropCampaigns,
   sends: SendCampaigns,
@@ -69,6 +71,16 @@ export async function restoreCampaigns(
     packets.restore(packetId, state.sendOf(packetId), table.facts(packetId)!.expiresAt);
   }
   for (const send of state.listSends(openPackets)) sends.restore(send, nowMs);
+  hold(drops, sends, holds);
+}
+
+/** Pauses and cuts short what was so before. What is over by now is left alone. */
+function hold(drops: DropCampaigns, sends: SendCampaigns, { pausedDrops, pausedSends, cutShortSends }: Holds): void {
+  sends.cutShort(cutShortSends);
+  for (const { id } of drops.list(Number.MAX_SAFE_INTEGER)) if (pausedDrops.includes(id)) drops.pause(id);
+  for (const { id, state } of sends.list(Number.MAX_SAFE_INTEGER)) {
+    if (pausedSends.includes(id) && state === 'creating') sends.pause(id);
+  }
 }
 
 /** In one sentence, for the log. */

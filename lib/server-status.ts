@@ -10,11 +10,17 @@ import type { LatencyKind } from './net/latency.ts';
 import type { DropCampaigns } from './packets/drop-campaigns.ts';
 import type { SentPackets } from './packets/sent-packets.ts';
 import { CounterReader } from './ring/counters.ts';
+import { measureFill } from './ring/ring.ts';
 import type { ServerMemory } from './server-threads.ts';
 import { WORKER_COUNTERS, WorkerCount, WorkerSum } from './sets/worker-counters.ts';
 
 /** The body of GET /status. Money is in cents, times in microseconds. */
-export interface ServerStatus {
+export interface ServerStatus extends ServerCounts {
+  latency: Record<LatencyKind, LatencySummary>;
+}
+
+/** What is counted and on the books: everything but the percentiles. */
+export interface ServerCounts {
   name: string;
   startedAt: string;
   uptimeSeconds: number;
@@ -38,7 +44,16 @@ export interface ServerStatus {
     busy: number;
   };
   notices: { sent: number; dropped: number };
-  packets: { sent: number; open: number; grabbedShares: number; expired: number };
+  /** Of this run. released: of drops, put into the SETs. */
+  packets: {
+    released: number;
+    releasedCents: number;
+    sent: number;
+    sentCents: number;
+    open: number;
+    grabbedShares: number;
+    expired: number;
+  };
   /**
    * Of drops and packets since the first record: funded = claimed + refunded + outstanding; `difference` is what is missing,
    * which is 0.
@@ -67,7 +82,11 @@ export interface ServerStatus {
     segments: number;
   };
   bytes: { received: number; sent: number };
-  latency: Record<LatencyKind, LatencySummary>;
+  /**
+   * Request rings: batches taken, how long the first of each had waited in all, and at the most within the last second or
+   * two; and how full the fullest is, 0 to 1.
+   */
+  ring: { batches: number; waitUs: number; waitMaxUs: number; fill: number };
   memory: { residentBytes: number; heapUsedBytes: number };
 }
 
@@ -76,6 +95,7 @@ const MONEY_TRIES = 10;
 
 /** Main thread. */
 export class StatusBoard {
+  readonly #memory: ServerMemory;
   readonly #acceptors: CounterReader;
   readonly #workers: CounterReader;
   readonly #drops: DropCampaigns;
@@ -98,6 +118,7 @@ export class StatusBoard {
     durability: string,
     before: RecoveredTotals,
   ) {
+    this.#memory = memory;
     this.#acceptors = new CounterReader(memory.acceptorCounters, ACCEPTOR_COUNTERS);
     this.#workers = new CounterReader(memory.workerCounters, WORKER_COUNTERS);
     this.#drops = drops;
@@ -122,14 +143,26 @@ export class StatusBoard {
     return this.#journal.count(JournalCount.batches);
   }
 
-  /** The whole status. Waits a moment, a few times at most, while money is between a packet and a counter. */
+  /** The whole status. */
   async read(): Promise<ServerStatus> {
-    let status = this.#readOnce();
-    for (let tries = 1; tries < MONEY_TRIES && status.money.difference !== 0; tries++) {
+    return {
+      ...(await this.readCounts()),
+      latency: {
+        login: this.#latency.summarizeTotal('login'),
+        shake: this.#latency.summarizeTotal('shake'),
+        grab: this.#latency.summarizeTotal('grab'),
+      },
+    };
+  }
+
+  /** All counts. Waits a moment, a few times at most, while money is between a packet and a counter. */
+  async readCounts(): Promise<ServerCounts> {
+    let counts = this.#readOnce();
+    for (let tries = 1; tries < MONEY_TRIES && counts.money.difference !== 0; tries++) {
       await new Promise((resolve) => setTimeout(resolve, 1));
-      status = this.#readOnce();
+      counts = this.#readOnce();
     }
-    return status;
+    return counts;
   }
 
   /** What happened since the last call. */
@@ -156,11 +189,12 @@ export class StatusBoard {
     };
   }
 
-  #readOnce(): ServerStatus {
+  #readOnce(): ServerCounts {
     this.update();
     const net = (index: number) => this.#acceptors.count(index);
     const sets = (index: number) => this.#workers.count(index);
     const packets = this.#packets.totals();
+    const released = this.#drops.released();
     const journal = (index: number) => this.#journal.count(index);
     const syncs = journal(JournalCount.syncs);
     const syncUs = this.#journal.sum(JournalSum.syncMicroseconds);
@@ -198,7 +232,10 @@ export class StatusBoard {
       },
       notices: { sent: net(AcceptorCount.noticesSent), dropped: sets(WorkerCount.noticesDropped) },
       packets: {
+        released: released.packets,
+        releasedCents: released.cents,
         sent: packets.sent,
+        sentCents: packets.fundedCents,
         open: packets.open,
         grabbedShares: packets.grabbedShares,
         expired: packets.expired,
@@ -229,10 +266,11 @@ export class StatusBoard {
         segments: journal(JournalCount.segments),
       },
       bytes: { received: net(AcceptorCount.bytesReceived), sent: net(AcceptorCount.bytesSent) },
-      latency: {
-        login: this.#latency.summarizeTotal('login'),
-        shake: this.#latency.summarizeTotal('shake'),
-        grab: this.#latency.summarizeTotal('grab'),
+      ring: {
+        batches: sets(WorkerCount.ringBatches),
+        waitUs: this.#workers.sum(WorkerSum.ringWaitMicroseconds),
+        waitMaxUs: Math.max(...this.#workers.gauges(WorkerCount.ringWaitWorstMicroseconds)),
+        fill: Math.max(...this.#memory.requests.flat().map(measureFill)),
       },
       memory: { residentBytes: memory.rss, heapUsedBytes: memory.heapUsed },
     };

@@ -4,6 +4,7 @@
 // user. Whatever it tells of money has become durable before.
 
 import { EntryWriter } from './ledger/entry-writer.ts';
+import { readHolds, writeHolds } from './ledger/holds-file.ts';
 import { MovementJournal } from './ledger/movement-journal.ts';
 import { PacketSource } from './ledger/record-layout.ts';
 import type { Recovery } from './ledger/recovery.ts';
@@ -132,11 +133,23 @@ export class ServerWork {
   /** How the acceptors are woken; set once their threads run. */
   ringAcceptor: (acceptor: number) => void = () => {};
 
-  /** Takes up what recovery found. @throws {CampaignError} no_room */
+  /** Takes up what recovery found. @throws {CampaignError} no_room; {LedgerError} damaged */
   async restore(): Promise<void> {
-    const { recovery, table, readNowMs } = this.#parts;
+    const { recovery, table, readNowMs, options } = this.#parts;
     if (recovery === undefined) return;
-    await restoreCampaigns(recovery, table, this.drops, this.sends, this.packets, readNowMs());
+    const holds = readHolds(options.data);
+    await restoreCampaigns(recovery, holds, table, this.drops, this.sends, this.packets, readNowMs());
+  }
+
+  /** Makes durable which drops and sends are paused or cut short. @throws {Error} of the system */
+  keepHolds(): void {
+    const { recovery, options } = this.#parts;
+    if (recovery === undefined) return;
+    writeHolds(options.data, {
+      pausedDrops: this.drops.pausedIds,
+      pausedSends: this.sends.pausedIds,
+      cutShortSends: this.sends.cutShortIds,
+    });
   }
 
   /** Ends the reservations that an earlier run left open at its wallet. The threads run. */

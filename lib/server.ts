@@ -28,10 +28,12 @@ import { PacketCreator } from './packets/packet-creator.ts';
 import { PacketTable } from './packets/packet-table.ts';
 import { SEED_BYTES } from './packets/seeded-random.ts';
 import { DoorbellRinger } from './ring/doorbell.ts';
+import { readAddresses } from './server-addresses.ts';
 import { makeControlTarget } from './server-control.ts';
 import { ServerError } from './server-error.ts';
 import { ServerHistory } from './server-history.ts';
 import { ServerMetrics } from './server-metrics.ts';
+import { ServerMonitor } from './server-monitor.ts';
 import { type ServerOptions, settleOptions } from './server-options.ts';
 import { describeRecovery, restoreUsers } from './server-recovery.ts';
 import { type ServerStatus, StatusBoard } from './server-status.ts';
@@ -97,6 +99,7 @@ export class Server {
   #wallet: WalletHost | undefined;
   #work!: ServerWork;
   #board!: StatusBoard;
+  #monitor: ServerMonitor | undefined;
   #control: FastifyInstance | undefined;
   #threads: ServerThreads = { acceptors: [], workers: [], journal: undefined, mainPorts: [], acceptorPorts: [] };
   #generator: NodeJS.Timeout | undefined;
@@ -155,7 +158,15 @@ export class Server {
     const { drops, packets } = this.#work;
     this.#board = new StatusBoard(memory, drops, packets, this.latency, SERVER_NAME, options.durability, before);
     await this.#startThreads(recovery);
-    await this.#listenForControl();
+    this.#monitor = new ServerMonitor({
+      options,
+      port: this.port,
+      board: this.#board,
+      latency: this.latency,
+      onError: (error) => this.#events.onError(error),
+    });
+    await this.#listenForControl(this.#monitor);
+    await this.#monitor.start();
     this.#isServing = true;
     this.#work.settleReservations();
     if (recovery !== undefined) this.#history.fold(recovery.end.segment - 1);
@@ -198,6 +209,7 @@ export class Server {
       Atomics.store(new Int32Array(this.#memory.stopJournal), 0, 1);
       new DoorbellRinger(this.#memory.journalDoorbell).ring();
     });
+    await this.#monitor?.stop();
     await this.#endThreads();
     for (const port of [...mainPorts, ...acceptorPorts]) port.close();
     this.#lock?.release();
@@ -288,7 +300,10 @@ export class Server {
       if (!this.#isStopping) this.#fail(new ServerError('thread', `the thread ${name} ended with ${code}`));
     });
     thread.on('message', (message: AcceptorMessage) => {
-      if (message.kind === 'latency') this.latency.add(message.histograms);
+      if (message.kind === 'second') {
+        this.latency.add(message.latency);
+        this.#monitor?.addVitals(message.vitals);
+      }
     });
   }
 
@@ -303,7 +318,7 @@ export class Server {
     });
   }
 
-  async #listenForControl(): Promise<void> {
+  async #listenForControl(watch: ServerMonitor): Promise<void> {
     const { controlHost, controlPort } = this.options;
     const target = makeControlTarget({
       isServing: () => this.#isServing,
@@ -311,6 +326,9 @@ export class Server {
       board: this.#board,
       metrics: new ServerMetrics(this.#board, this.latency),
       history: this.#history,
+      watch,
+      host: controlHost,
+      readAddresses: () => readAddresses(this.#threads.acceptors),
       readNowMs: this.#readNowMs,
     });
     const control = buildControlServer(target, (error) => this.#events.onError(error));

@@ -6,7 +6,9 @@
 import { isIPv4 } from 'node:net';
 import type { JsHistogram } from 'hdr-histogram-js';
 import type { HandleParts } from '../../lib/handles/tcp-handle.ts';
-import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/latency-log.ts';
+import { encodeLatency } from '../../lib/monitor/latency-coding.ts';
+import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseconds.ts';
+
 import { readStamp, readUint32, writeGrab, writeLogin, writeShake } from '../../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../../lib/protocol/classic-layout.ts';
 import { FrameReader, type FrameSink } from '../../lib/protocol/frame-reader.ts';
@@ -15,6 +17,7 @@ import { LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts'
 import { HandleLinks } from './handle-links.ts';
 import type { LinkHandler, LoadLinks } from './load-links.ts';
 import { countUsers, type LoadOptions, localAddressOf, type UserRange } from './load-options.ts';
+import type { LoadLatency } from './load-sampler.ts';
 import { emptyTotals, type LoadTotals } from './load-totals.ts';
 import { NOBODY, ShakeSchedule } from './shake-schedule.ts';
 import { SocketLinks } from './socket-links.ts';
@@ -33,7 +36,10 @@ const WRITE_BYTES = 64 * 1024;
 
 export class LoadEngine implements FrameSink, LinkHandler {
   readonly totals: LoadTotals = emptyTotals();
-  /** Microseconds from the intended time of a shake, or from the sending of a grab, to its reply. */
+  /**
+   * Microseconds from the intended time of a shake, or from the sending of a grab, to its reply; since takeLatency was last
+   * called.
+   */
   readonly shakeLatency: JsHistogram = buildMicroseconds();
   readonly grabLatency: JsHistogram = buildMicroseconds();
   /** When the last notice or reply came, in Unix milliseconds. */
@@ -118,6 +124,15 @@ export class LoadEngine implements FrameSink, LinkHandler {
     if (this.#pace !== undefined) this.#shakeDue(Number.POSITIVE_INFINITY);
     clearInterval(this.#pace);
     this.#isShaking = false;
+  }
+
+  /** What was timed since the last call, encoded. */
+  takeLatency(): LoadLatency {
+    const { shakeLatency, grabLatency } = this;
+    const latency = { shake: encodeLatency(shakeLatency), grab: encodeLatency(grabLatency) };
+    shakeLatency.reset();
+    grabLatency.reset();
+    return latency;
   }
 
   /** Closes every connection. */

@@ -22,6 +22,8 @@ export interface LoadOptions {
   threads: number;
   /** Whether to grab every packet that a notice tells of. */
   grab: boolean;
+  /** Whether the threads tell every second what they timed and how they fared: for samples. */
+  sampled?: boolean;
   /** How long to wait at the end for replies and notices that are under way, in seconds. */
   drainSeconds: number;
 }

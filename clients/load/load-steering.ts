@@ -62,6 +62,12 @@ export class LoadSteering {
     return this.#rates;
   }
 
+  /** The rate of this moment; 0 in a closed loop. */
+  get qps(): number {
+    const nowMs = this.#now();
+    return this.#rates.findLast(({ fromMs }) => fromMs <= nowMs)!.qps;
+  }
+
   /** For the coordinator: where changes go. */
   attach(pass: (change: RateChange) => void): void {
     this.#pass = pass;
@@ -94,9 +100,8 @@ export class LoadSteering {
   status(): LoadStatus {
     const { users, population, closed } = this.#options;
     const nowMs = this.#now();
-    const { qps } = this.#rates.findLast(({ fromMs }) => fromMs <= nowMs)!;
     const next = this.#rates.find(({ fromMs }) => fromMs > nowMs);
-    const status: LoadStatus = { phase: this.#phase, users, population, closed, qps, totals: this.#totals };
+    const status: LoadStatus = { phase: this.#phase, users, population, closed, qps: this.qps, totals: this.#totals };
     if (next !== undefined) status.next = next;
     return status;
   }

@@ -1,10 +1,12 @@
 // The thread of a load engine: does what the coordinator says, and reports its counts four times a second.
 
 import { parentPort, workerData } from 'node:worker_threads';
-import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { probeHandles } from '../../lib/handles/handle-probe.ts';
+import { everySecond } from '../../lib/vitals/second-timer.ts';
+import { type ThreadVitals, ThreadWatch } from '../../lib/vitals/thread-vitals.ts';
 import { LoadEngine } from './load-engine.ts';
 import type { LoadOptions, UserRange } from './load-options.ts';
+import type { LoadLatency } from './load-sampler.ts';
 import type { LoadTotals } from './load-totals.ts';
 
 export interface LoadThreadData {
@@ -19,7 +21,7 @@ export type LoadCommand =
   | { kind: 'stop' }
   | { kind: 'end' };
 
-/** To the coordinator: the counts, and at the end the histograms. */
+/** To the coordinator: the counts; and at the end, or every second if it is sampled, what was timed. */
 export interface LoadReport {
   totals: LoadTotals;
   /** Whether all shakes are sent that will be: no earlier report can say that everything has been answered. */
@@ -28,8 +30,10 @@ export interface LoadReport {
   quietMs: number;
   /** When the last shake was answered, in Unix milliseconds. */
   lastAnswerMs: number;
-  /** Encoded; only in the answer to `end`. */
-  latency?: { shake: string; grab: string };
+  /** What was timed since the last report that had it, and how the thread fared. */
+  timed?: { latency: LoadLatency; vitals: ThreadVitals };
+  /** The answer to `end`: nothing comes behind it. */
+  isLast?: true;
 }
 
 const REPORT_MS = 250;
@@ -38,13 +42,15 @@ async function run({ options, users }: LoadThreadData): Promise<void> {
   const handles = await probeHandles();
   const engine = new LoadEngine(options, users, typeof handles === 'object' ? handles : undefined);
   let hasStopped = false;
-  const report = (latency?: LoadReport['latency']) => {
+  const watch = new ThreadWatch();
+  const takeTimed = () => ({ latency: engine.takeLatency(), vitals: watch.take() });
+  const report = (more: Pick<LoadReport, 'timed' | 'isLast'> = {}) => {
     const { totals, lastHeardMs, lastAnswerMs } = engine;
-    const message: LoadReport = { totals, hasStopped, quietMs: Date.now() - lastHeardMs, lastAnswerMs };
-    if (latency !== undefined) message.latency = latency;
+    const message: LoadReport = { totals, hasStopped, quietMs: Date.now() - lastHeardMs, lastAnswerMs, ...more };
     parentPort!.postMessage(message);
   };
-  const reports = setInterval(report, REPORT_MS);
+  const reports = setInterval(() => report(), REPORT_MS);
+  const stopSeconds = options.sampled ? everySecond(0, () => report({ timed: takeTimed() })) : () => {};
   parentPort!.on('message', (command: LoadCommand) => {
     if (command.kind === 'start') {
       const { fromMs, untilMs } = command;
@@ -60,11 +66,10 @@ async function run({ options, users }: LoadThreadData): Promise<void> {
       report();
     } else {
       clearInterval(reports);
+      stopSeconds();
       engine.end();
-      report({
-        shake: encodeIntoCompressedBase64(engine.shakeLatency),
-        grab: encodeIntoCompressedBase64(engine.grabLatency),
-      });
+      report({ timed: takeTimed(), isLast: true });
+      watch.stop();
       parentPort!.close();
     }
   });

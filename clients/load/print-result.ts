@@ -1,4 +1,5 @@
-// What a load test prints at its end: counts, percentiles, the percentile histogram, and the comparison with the server.
+// What a load test prints: how far it is, and at its end counts, percentiles, the percentile histogram, and the comparison
+// with the server.
 
 import { summarize } from '../../lib/monitor/latency-log.ts';
 import { formatLatencies } from '../../lib/monitor/latency-table.ts';
@@ -9,14 +10,32 @@ import type { LoadTotals } from './load-totals.ts';
 import type { LoadResult } from './run-load.ts';
 import type { Comparison } from './verify.ts';
 
-/** One line of progress. */
-export function formatProgress(phase: LoadPhase, totals: LoadTotals, users: number, perSecond: number): string {
-  if (phase === 'connecting') return `connecting  ${formatCount(totals.connected)} of ${formatCount(users)}`;
-  return (
-    `${phase}  sent ${formatCount(totals.sent)}  answered ${formatCount(totals.answered)} ` +
-    `(${formatCount(perSecond)}/s)  won ${formatCount(totals.won)}  overload ${formatCount(totals.overload)}  ` +
-    `notices ${formatCount(totals.notices)}  grabs ${formatCount(totals.grabsAnswered)}`
-  );
+/** How far a test is: what a progress bar shows. */
+export interface LoadProgress {
+  phase: LoadPhase;
+  done?: number;
+  total?: number;
+  how: string;
+}
+
+/** How far the test is. @param time how much of the shaking is over, in seconds, and how long it is */
+export function formatProgress(
+  phase: LoadPhase,
+  totals: LoadTotals,
+  users: number,
+  perSecond: number,
+  time?: { seconds: number; ofSeconds: number },
+): LoadProgress {
+  const { connected, sent, answered, won, overload, notices, grabsSent, grabsAnswered } = totals;
+  if (phase === 'connecting') {
+    return { phase, done: connected, total: users, how: `${formatCount(connected)} of ${formatCount(users)}` };
+  }
+  const how =
+    `sent ${formatCount(sent)}  answered ${formatCount(answered)} (${formatCount(perSecond)}/s)  ` +
+    `won ${formatCount(won)}  overload ${formatCount(overload)}  ` +
+    `notices ${formatCount(notices)}  grabs ${formatCount(grabsAnswered)}`;
+  if (phase === 'draining') return { phase, done: answered + grabsAnswered, total: sent + grabsSent, how };
+  return time === undefined ? { phase, how } : { phase, done: time.seconds, total: time.ofSeconds, how };
 }
 
 /** The result as lines for people. @param rates all that were asked for, if the rate was changed */

@@ -2,9 +2,12 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
-import { buildMicroseconds } from '../../lib/monitor/latency-log.ts';
+import type { JsHistogram } from 'hdr-histogram-js';
+import { decodeLatency } from '../../lib/monitor/latency-coding.ts';
+import { buildMicroseconds } from '../../lib/monitor/microseconds.ts';
+
 import { countUsers, type LoadOptions, partOf } from './load-options.ts';
+import type { LoadSampler } from './load-sampler.ts';
 import { type LoadPhase, LoadSteering } from './load-steering.ts';
 import type { LoadCommand, LoadReport, LoadThreadData } from './load-thread.ts';
 import { addTotals, countUnanswered, emptyTotals, type LoadTotals } from './load-totals.ts';
@@ -38,6 +41,7 @@ const STUCK_MS = 20_000;
  * Runs a load test.
  * @param whileConnected called after the draining, while all connections still stand: the moment to compare counts
  * @param steering by which the test is watched and its rate changed while it runs
+ * @param sampler makes samples of it; the options must say that it is sampled
  * @throws {Error} when the connections cannot be made
  */
 export async function runLoad(
@@ -45,8 +49,9 @@ export async function runLoad(
   onProgress: OnProgress,
   whileConnected: (totals: LoadTotals) => Promise<void> = async () => {},
   steering = new LoadSteering(options),
+  sampler?: LoadSampler,
 ): Promise<LoadResult> {
-  const threads = Array.from({ length: options.threads }, (_, i) => new LoadThread(options, i));
+  const threads = Array.from({ length: options.threads }, (_, i) => new LoadThread(options, i, sampler));
   steering.attach((change) => {
     for (const thread of threads) thread.send({ kind: 'qps', ...change });
   });
@@ -55,7 +60,7 @@ export async function runLoad(
     onProgress(phase, totals);
   };
   try {
-    return await runThreads(options, threads, observe, whileConnected);
+    return await runThreads(options, threads, observe, whileConnected, sampler);
   } finally {
     await Promise.all(threads.map((thread) => thread.terminate()));
   }
@@ -66,8 +71,10 @@ async function runThreads(
   threads: readonly LoadThread[],
   onProgress: OnProgress,
   whileConnected: (totals: LoadTotals) => Promise<void>,
+  sampler: LoadSampler | undefined,
 ): Promise<LoadResult> {
   const read = () => addTotals(threads.map((thread) => thread.report.totals));
+  sampler?.attach(read);
   const startedAt = performance.now();
   await connectAll(options, threads, read, onProgress);
   const connectSeconds = (performance.now() - startedAt) / 1000;
@@ -87,9 +94,9 @@ async function runThreads(
   const ends = await Promise.all(threads.map((thread) => thread.end()));
   const shakeLatency = buildMicroseconds();
   const grabLatency = buildMicroseconds();
-  for (const { latency } of ends) {
-    shakeLatency.add(decodeFromCompressedBase64(latency!.shake) as JsHistogram);
-    grabLatency.add(decodeFromCompressedBase64(latency!.grab) as JsHistogram);
+  for (const thread of threads) {
+    shakeLatency.add(thread.shakeLatency);
+    grabLatency.add(thread.grabLatency);
   }
   const totals = addTotals(ends.map((end) => end.totals));
   const shakeSeconds = options.durationSeconds;
@@ -153,14 +160,22 @@ function failWithThreads(threads: readonly LoadThread[]): void {
 class LoadThread {
   report: LoadReport = { totals: emptyTotals(), hasStopped: false, quietMs: 0, lastAnswerMs: 0 };
   error: Error | undefined;
+  /** Everything so far that it has told of. */
+  readonly shakeLatency = buildMicroseconds();
+  readonly grabLatency = buildMicroseconds();
   readonly #worker: Worker;
 
-  constructor(options: LoadOptions, index: number) {
+  constructor(options: LoadOptions, index: number, sampler: LoadSampler | undefined) {
     const data: LoadThreadData = { options, users: partOf(options.users, index, options.threads) };
     const file = import.meta.url.endsWith('.ts') ? './load-thread.ts' : './load-thread.js';
     this.#worker = new Worker(new URL(file, import.meta.url), { workerData: data, execArgv: [] });
     this.#worker.on('message', (report: LoadReport) => {
       this.report = report;
+      if (report.timed === undefined) return;
+      const { latency, vitals } = report.timed;
+      this.shakeLatency.add(decodeLatency(latency.shake));
+      this.grabLatency.add(decodeLatency(latency.grab));
+      sampler?.add(latency, vitals);
     });
     this.#worker.on('error', (error: unknown) => {
       this.error = error instanceof Error ? error : new Error(String(error));
@@ -171,11 +186,11 @@ class LoadThread {
     this.#worker.postMessage(command);
   }
 
-  /** Closes the thread's connections; resolves to its last counts and its histograms. */
+  /** Closes the thread's connections; resolves to its last counts, once all that it timed is here. */
   end(): Promise<LoadReport> {
     return new Promise((resolve) => {
       this.#worker.on('message', (report: LoadReport) => {
-        if (report.latency !== undefined) resolve(report);
+        if (report.isLast) resolve(report);
       });
       this.send({ kind: 'end' });
     });

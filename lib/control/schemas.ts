@@ -106,3 +106,13 @@ export const recordsQuery = z.strictObject({
   before: queryNumber('before', 1, MOST_CENTS),
 });
 export type RecordsQuery = z.infer<typeof recordsQuery>;
+
+/** How much of the past GET /live and GET /samples tell, in seconds. */
+export const liveQuery = z.strictObject({
+  seconds: queryNumber('seconds', 0, 3600).default(900),
+});
+
+const MOST_QPS = 1_000_000;
+
+/** Body of PUT /clients/qps. */
+export const qpsBody = z.strictObject({ qps: wholeNumber('qps', 0, MOST_QPS) });

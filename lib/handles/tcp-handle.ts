@@ -24,6 +24,8 @@ export interface TcpHandle {
   shutdown(request: HandleRequest): number;
   /** Closes, with a reset of what is queued. `closed` is called in a later turn, with the handle as `this`. */
   close(closed: (this: TcpHandle) => void): void;
+  /** Puts the peer's address and port into `name`. Returns 0 or a negative error. */
+  getpeername(name: { address?: string; port?: number }): number;
   setNoDelay(on: boolean): void;
   setKeepAlive(on: boolean, seconds: number): void;
   /** Bytes that wait to be written. */

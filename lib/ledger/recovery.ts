@@ -14,6 +14,7 @@ import { firstPosition } from './journal-position.ts';
 import { type JournalEnd, readJournal } from './journal-reader.ts';
 import { LedgerError } from './ledger-error.ts';
 import { RecoveredState } from './recovered-state.ts';
+import { segmentName } from './segment-layout.ts';
 import { readSnapshot } from './snapshot-reader.ts';
 import { OPENING_NAME, SNAPSHOT_NAME } from './snapshot-schema.ts';
 
@@ -29,8 +30,8 @@ export interface Recovery {
   seconds: number;
 }
 
-/** Told now and then how far the reading is. */
-export type OnRecoveryProgress = (segment: number, offset: number) => void;
+/** Told now and then how far the reading is: bytes of the journal behind the snapshot, of how many. */
+export type OnRecoveryProgress = (bytes: number, ofBytes: number) => void;
 
 /**
  * Reads a data directory into memory and into the packet table.
@@ -49,12 +50,26 @@ export function recover(
   const name = [SNAPSHOT_NAME, OPENING_NAME].find((file) => existsSync(join(data, file)));
   const position = name === undefined ? undefined : readSnapshot(join(data, name), state);
   state.beginJournal();
-  const options = onProgress === undefined ? {} : { onProgress };
-  const end = readJournal(files, position ?? firstPosition(), state, options);
+  const start = position ?? firstPosition();
+  const options = onProgress === undefined ? {} : { onProgress: inBytes(files, start.segment, onProgress) };
+  const end = readJournal(files, start, state, options);
   const openPackets = state.finishPackets();
   if (openPackets === NO_ROOM) {
     throw new LedgerError('missing', 'the packet table is too small for the packets of the journal');
   }
   const seconds = (performance.now() - startedAt) / 1000;
   return { state, openPackets, end, hasSnapshot: position !== undefined, seconds };
+}
+
+/** Progress by segment as progress in bytes. */
+function inBytes(files: JournalFiles, firstSegment: number, onProgress: OnRecoveryProgress) {
+  const sizes = files
+    .list()
+    .filter((name) => name >= segmentName(firstSegment))
+    .map((name) => files.size(name));
+  const ofBytes = sizes.reduce((sum, size) => sum + size, 0);
+  return (segment: number, offset: number) => {
+    const before = sizes.slice(0, segment - firstSegment).reduce((sum, size) => sum + size, 0);
+    onProgress(before + offset, ofBytes);
+  };
 }

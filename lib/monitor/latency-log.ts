@@ -1,15 +1,8 @@
 // Gathers the latency histograms that the threads send: one since the start and one for the present interval, by kind.
 
-import {
-  build,
-  decodeFromCompressedBase64,
-  encodeIntoCompressedBase64,
-  type Histogram,
-  type JsHistogram,
-} from 'hdr-histogram-js';
-
-/** The longest time that is told apart: a minute. Record longer ones as this. */
-export const MAX_MICROSECONDS = 60_000_000;
+import type { JsHistogram } from 'hdr-histogram-js';
+import { decodeLatency, encodeLatency } from './latency-coding.ts';
+import { buildMicroseconds } from './microseconds.ts';
 
 /** Percentiles of a histogram, in microseconds. */
 export interface LatencySummary {
@@ -49,7 +42,7 @@ export const HEAT_BUCKETS = 56;
 export class LatencyLog<Kind extends string> {
   readonly kinds: readonly Kind[];
   readonly #total = new Map<Kind, JsHistogram>();
-  #interval = new Map<Kind, JsHistogram>();
+  readonly #intervals: LatencyInterval<Kind>[] = [];
 
   constructor(kinds: readonly Kind[]) {
     this.kinds = kinds;
@@ -63,9 +56,7 @@ export class LatencyLog<Kind extends string> {
       if (encoded === undefined) continue;
       const histogram = decodeLatency(encoded);
       this.#total.get(kind)!.add(histogram);
-      const interval = this.#interval.get(kind);
-      if (interval === undefined) this.#interval.set(kind, histogram);
-      else interval.add(histogram);
+      for (const interval of this.#intervals) interval.add(kind, histogram);
     }
   }
 
@@ -79,23 +70,39 @@ export class LatencyLog<Kind extends string> {
     return countBuckets(this.#total.get(kind)!, boundsUs);
   }
 
-  /** Ends the interval: its histograms, for the kinds that had any. */
-  takeInterval(): Map<Kind, JsHistogram> {
-    const taken = this.#interval;
-    this.#interval = new Map();
-    return taken;
+  /** Begins to gather intervals, for one reader. */
+  openInterval(): LatencyInterval<Kind> {
+    const interval = new LatencyInterval<Kind>();
+    this.#intervals.push(interval);
+    return interval;
   }
 }
 
-/** A histogram of microseconds up to a minute, three significant digits. */
-export function buildMicroseconds(): JsHistogram {
-  return build({
-    lowestDiscernibleValue: 1,
-    highestTrackableValue: MAX_MICROSECONDS,
-    numberOfSignificantValueDigits: 3,
-    // Counts as doubles: a total passes 2^32 of one and the same time within days.
-    bitBucketSize: 64,
-  }) as JsHistogram;
+/** What was timed since one reader last took it. */
+export class LatencyInterval<Kind extends string> {
+  #histograms = new Map<Kind, JsHistogram>();
+
+  /** For the log. */
+  add(kind: Kind, histogram: JsHistogram): void {
+    let sum = this.#histograms.get(kind);
+    if (sum === undefined) {
+      sum = buildMicroseconds();
+      this.#histograms.set(kind, sum);
+    }
+    sum.add(histogram);
+  }
+
+  /** Ends the interval: its histograms, for the kinds that had any. */
+  take(): Map<Kind, JsHistogram> {
+    const taken = this.#histograms;
+    this.#histograms = new Map();
+    return taken;
+  }
+
+  /** The same, encoded for a sample. */
+  takeEncoded(): Record<string, string> {
+    return Object.fromEntries([...this.take()].map(([kind, histogram]) => [kind, encodeLatency(histogram)]));
+  }
 }
 
 /** The percentiles of a histogram of microseconds; all 0 when it is empty. */
@@ -147,13 +154,3 @@ export function heatBoundUs(bucket: number): number {
 }
 
 const HEAT_BOUNDS_US = Array.from({ length: HEAT_BUCKETS - 1 }, (_, bucket) => heatBoundUs(bucket));
-
-/** A histogram as text, for another thread or process. */
-export function encodeLatency(histogram: Histogram): string {
-  return encodeIntoCompressedBase64(histogram);
-}
-
-/** What encodeLatency made. @throws {Error} when it is something else */
-export function decodeLatency(encoded: string): JsHistogram {
-  return decodeFromCompressedBase64(encoded) as JsHistogram;
-}

@@ -1,8 +1,9 @@
 // One second as all processes together saw it: made of their samples, by role.
 
 import type { JsHistogram } from 'hdr-histogram-js';
-import { decodeLatency, type HeatRow, heatRow, type LatencySummary, summarize } from './latency-log.ts';
-import { ROLES, type Role, type Sample } from './sample.ts';
+import { decodeLatency } from './latency-coding.ts';
+import { type HeatRow, heatRow, type LatencySummary, summarize } from './latency-log.ts';
+import { ROLES, type Sample } from './sample.ts';
 import { mergeGauge } from './sample-fields.ts';
 
 /** Percentiles of one kind of request in one second, and its row of the heat map. */
@@ -57,13 +58,13 @@ function mergeSide(samples: readonly Sample[]): MergedSide | undefined {
   const side: MergedSide = { sources: 0, counts: {}, rates: {}, gauges: {}, latency: {} };
   const histograms = new Map<string, JsHistogram>();
   const gaugesBySource = new Map<string, Record<string, number>>();
-  for (const { source, seconds, counts, gauges, latency } of samples) {
+  for (const { source, run, seconds, counts, gauges, latency } of samples) {
     for (const [name, count] of Object.entries(counts)) {
-      side.counts[name] = (side.counts[name] ?? 0) + count;
-      side.rates[name] = (side.rates[name] ?? 0) + count / seconds;
+      add(side.counts, name, count);
+      add(side.rates, name, count / seconds);
     }
     // Of several samples of one process the last one has its gauges.
-    gaugesBySource.set(source, gauges);
+    gaugesBySource.set(`${source}/${run}`, gauges);
     for (const [kind, encoded] of Object.entries(latency)) {
       const histogram = decodeLatency(encoded);
       const merged = histograms.get(kind);
@@ -73,8 +74,7 @@ function mergeSide(samples: readonly Sample[]): MergedSide | undefined {
   }
   for (const gauges of gaugesBySource.values()) {
     for (const [name, value] of Object.entries(gauges)) {
-      const known = side.gauges[name];
-      side.gauges[name] = known === undefined ? value : mergeGauge(name, known, value);
+      side.gauges[name] = Object.hasOwn(side.gauges, name) ? mergeGauge(name, side.gauges[name], value) : value;
     }
   }
   for (const [kind, histogram] of histograms)
@@ -83,7 +83,7 @@ function mergeSide(samples: readonly Sample[]): MergedSide | undefined {
   return side;
 }
 
-/** The side of a role, if it has reported. */
-export function sideOf(merged: MergedSecond, role: Role): MergedSide | undefined {
-  return merged[role];
+/** Names come from outside: what every object has, such as `constructor`, is none of them. */
+function add(sums: Record<string, number>, name: string, value: number): void {
+  sums[name] = (Object.hasOwn(sums, name) ? sums[name] : 0) + value;
 }

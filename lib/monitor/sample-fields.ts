@@ -53,8 +53,7 @@ const GAUGES: Record<string, 'sum' | 'max'> = {
   connected: 'sum',
   /** Client: shakes a second that it is asked for, over the whole population: every client of one says the same. */
   qps: 'max',
-  /** Both: how late an event loop was, 99th percentile and worst, and the longest pause for garbage collection. */
-  loopDelayP99Us: 'max',
+  /** Both: the longest that something due had to wait for an event loop, and the longest pause for garbage collection. */
   loopDelayMaxUs: 'max',
   gcMaxUs: 'max',
   /** Both: resident memory, and the heap of the main thread. */

@@ -34,8 +34,6 @@ export const sampleSchema = z.strictObject({
   second: z.int().min(0),
   /** How long the interval was that it counts, in seconds: about 1, more when the process stood still. */
   seconds: z.number().gt(0).max(86_400),
-  /** Samples that the sender had to drop before this one, because they could not be delivered. */
-  lost: z.int().min(0).optional(),
   /** Where the load client listens for another rate, on the machine that sent this. */
   controlPort: z.int().min(1).max(65_535).optional(),
   counts: record(finite.min(0)),

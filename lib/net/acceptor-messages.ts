@@ -1,5 +1,6 @@
 // What an acceptor thread and main say to each other, by message; never on the path of a request.
 
+import type { ThreadVitals } from '../vitals/thread-vitals.ts';
 import type { LatencyKind } from './latency.ts';
 
 /** The acceptor has begun to listen. */
@@ -15,12 +16,19 @@ export type AcceptorMessage =
   | ListeningMessage
   /** It could not listen; `code` is the system's, such as EADDRINUSE. */
   | { kind: 'listen-failed'; code: string; message: string }
-  /** Once a second: what was timed since the last one, as encoded histograms. */
-  | { kind: 'latency'; histograms: Partial<Record<LatencyKind, string>> }
+  /** Once a second: what was timed since the last one, as encoded histograms, and how the thread fared. */
+  | { kind: 'second'; latency: Partial<Record<LatencyKind, string>>; vitals: ThreadVitals }
+  /** The answer to `count-addresses`. */
+  | { kind: 'addresses'; counts: ReadonlyMap<string, number> }
   /** Every connection is closed; the thread ends by itself. */
   | { kind: 'stopped' };
 
 /** From main to an acceptor: stop accepting, answer what was read, close every connection, end. */
 export interface StopMessage {
   kind: 'stop';
+}
+
+/** From main to an acceptor: how many connections has it of which address? */
+export interface CountAddressesMessage {
+  kind: 'count-addresses';
 }

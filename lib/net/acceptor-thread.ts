@@ -9,9 +9,12 @@ import { CounterWriter } from '../ring/counters.ts';
 import { DoorbellListener, DoorbellRinger } from '../ring/doorbell.ts';
 import { Producer } from '../ring/producer.ts';
 import type { RingMemory } from '../ring/ring.ts';
+import { everySecond } from '../vitals/second-timer.ts';
+import { ThreadWatch } from '../vitals/thread-vitals.ts';
 import { Acceptor } from './acceptor.ts';
 import { ACCEPTOR_COUNTERS } from './acceptor-counters.ts';
-import type { AcceptorMessage, StopMessage } from './acceptor-messages.ts';
+import type { AcceptorMessage, CountAddressesMessage, StopMessage } from './acceptor-messages.ts';
+import { countAddresses } from './address-count.ts';
 import { HandleTransport } from './handle-transport.ts';
 import type { NetLimits } from './limits.ts';
 import { SocketTransport } from './socket-transport.ts';
@@ -67,14 +70,19 @@ async function run(data: AcceptorThreadData): Promise<void> {
   });
   for (const { port } of [...data.workers, ...data.others]) port.on('message', () => acceptor.onDoorbell());
   acceptor.onDoorbell();
-  const second = setInterval(() => {
+  const watch = new ThreadWatch();
+  const stopSeconds = everySecond(0, () => {
     acceptor.keepTime();
-    post({ kind: 'latency', histograms: acceptor.latency.take() });
-  }, 1000);
-  parentPort!.on('message', (_stop: StopMessage) => {
-    clearInterval(second);
+    postSecond(acceptor, watch);
+  });
+  parentPort!.on('message', async (message: StopMessage | CountAddressesMessage) => {
+    if (message.kind === 'count-addresses') {
+      post({ kind: 'addresses', counts: await countAddresses(acceptor.transport, data.maxConnections) });
+      return;
+    }
+    stopSeconds();
     // A few turns later: what had arrived when the stop was asked for is still read, however the loop cuts it.
-    setTimeout(() => stop(acceptor, data), LAST_READS_MS);
+    setTimeout(() => stop(acceptor, data, watch), LAST_READS_MS);
   });
   acceptor.transport.listen(data.listen).then(
     (port) => post({ kind: 'listening', port, fallback: typeof handles === 'string' ? handles : undefined }),
@@ -84,7 +92,7 @@ async function run(data: AcceptorThreadData): Promise<void> {
 }
 
 /** Stops in steps, each bounded in time: answer what was read; say goodbye; close what is left. */
-function stop(acceptor: Acceptor, data: AcceptorThreadData): void {
+function stop(acceptor: Acceptor, data: AcceptorThreadData, watch: ThreadWatch): void {
   acceptor.beginStop();
   let isClosing = false;
   let deadline = performance.now() + DRAIN_MS;
@@ -98,12 +106,17 @@ function stop(acceptor: Acceptor, data: AcceptorThreadData): void {
     } else if (isClosing && (acceptor.openCount === 0 || isLate)) {
       clearInterval(poll);
       acceptor.destroyAll();
-      post({ kind: 'latency', histograms: acceptor.latency.take() });
+      postSecond(acceptor, watch);
+      watch.stop();
       post({ kind: 'stopped' });
       for (const { port } of [...data.workers, ...data.others]) port.close();
       parentPort!.close();
     }
   }, STOP_POLL_MS);
+}
+
+function postSecond(acceptor: Acceptor, watch: ThreadWatch): void {
+  post({ kind: 'second', latency: acceptor.latency.take(), vitals: watch.take() });
 }
 
 function post(message: AcceptorMessage): void {

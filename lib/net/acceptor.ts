@@ -10,6 +10,7 @@ import { FrameFault, SERVER_RULES } from '../protocol/frame-rules.ts';
 import type { Consumer } from '../ring/consumer.ts';
 import type { CounterWriter } from '../ring/counters.ts';
 import type { DoorbellListener } from '../ring/doorbell.ts';
+import { sharedClockUs } from '../ring/shared-clock.ts';
 import { AcceptorCount } from './acceptor-counters.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
@@ -98,7 +99,7 @@ export class Acceptor implements TransportHandler {
   onData(connection: number, bytes: Uint8Array, length: number): void {
     if (this.#isStopping || this.#table.states[connection] === ConnectionState.CLOSING) return;
     // What waits for the end of the turn counts from its beginning: that is when it had arrived.
-    if (this.#outgoing.runs === 0) this.#requests.receivedUs = clockUs();
+    if (this.#outgoing.runs === 0) this.#requests.receivedUs = sharedClockUs();
     this.#counters.add(AcceptorCount.bytesReceived, length);
     const fault = this.#reader.feed(connection, bytes, length);
     if (fault !== FrameFault.NONE) this.#keeper.close(connection, 'frame', 'frame');
@@ -133,7 +134,7 @@ export class Acceptor implements TransportHandler {
     this.#undrainedReads = 0;
     this.#undrainedBytes = 0;
     this.#sendAnswers();
-    const nowUs = clockUs();
+    const nowUs = sharedClockUs();
     let hasDrained = false;
     for (let i = 0; i < this.#replies.length; i++) {
       while (this.#replyPath.drain(this.#replies[i], nowUs) > 0) hasDrained = true;
@@ -181,7 +182,7 @@ export class Acceptor implements TransportHandler {
     this.#outgoing.flush();
     const answered = this.#requests.answeredShakes;
     if (answered > 0) {
-      this.latency.record('shake', (clockUs() - this.#requests.receivedUs) | 0, answered);
+      this.latency.record('shake', (sharedClockUs() - this.#requests.receivedUs) | 0, answered);
       this.#requests.answeredShakes = 0;
     }
     this.#countSentBytes();
@@ -193,12 +194,4 @@ export class Acceptor implements TransportHandler {
     this.#counters.add(AcceptorCount.bytesSent, this.#outgoing.sentBytes);
     this.#outgoing.sentBytes = 0;
   }
-}
-
-/** Looked up once: the global is an accessor. */
-const now = performance.now.bind(performance);
-
-/** The acceptor's clock in microseconds; wraps at 2^32, so compare by difference. */
-function clockUs(): number {
-  return (now() * 1000) | 0;
 }

@@ -66,6 +66,12 @@ export class HandleTransport implements Transport {
     this.#server.close();
   }
 
+  addressOf(connection: number): string | undefined {
+    const name: { address?: string } = {};
+    const handle = this.#handles[connection];
+    return handle === undefined || handle.getpeername(name) < 0 ? undefined : name.address;
+  }
+
   // HOT
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
     const handle = this.#handles[connection];

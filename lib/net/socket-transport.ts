@@ -34,6 +34,10 @@ export class SocketTransport implements Transport {
     this.#server.close();
   }
 
+  addressOf(connection: number): string | undefined {
+    return this.#sockets[connection]?.remoteAddress;
+  }
+
   // HOT
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
     const socket = this.#sockets[connection]!;

@@ -39,6 +39,8 @@ export interface Transport {
   listen(options: ListenOptions): Promise<number>;
   /** Accepts no more; open connections go on. */
   stopListening(): void;
+  /** Where a connection comes from; undefined if it is not there any more. */
+  addressOf(connection: number): string | undefined;
   /** Sends `bytes` from `start` to `end`. */
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome;
   /** Sends what is queued, says goodbye, and waits for the peer's goodbye. `onClosed` follows, or call `destroy`. */

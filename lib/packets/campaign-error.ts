@@ -1,11 +1,11 @@
-// The one error of drops and sends that cannot be started: the numbers do not fit, or there is no room.
+// The one error of drops and sends: they cannot be started, or cannot be done what is asked.
 
 /**
  * `code` for programs: `bad_request` (the numbers contradict each other; the message says what is allowed), `no_room`
- * (too much is open already; try again later), `not_found`.
+ * (too much is open already; try again later), `not_found`, `over` (it is past what is asked).
  */
 export class CampaignError extends Error {
-  readonly code: 'bad_request' | 'no_room' | 'not_found';
+  readonly code: 'bad_request' | 'no_room' | 'not_found' | 'over';
 
   constructor(code: CampaignError['code'], message: string) {
     super(message);

@@ -45,6 +45,8 @@ export interface DropStatus {
   claimedCents: number;
   refundedCents: number;
   state: 'releasing' | 'released' | 'closing' | 'closed';
+  /** Nothing more is released until it is resumed; what is out can be won. */
+  isPaused: boolean;
 }
 
 /** A drop of an earlier run that was not closed. */
@@ -58,7 +60,9 @@ interface Drop extends DropStatus {
   slot: number;
   /** Where the amounts begin of the packets that were not won in an earlier run. */
   firstAmount: number;
+  /** Since when it is released at its rate, and how many were out then. */
   startMs: number;
+  releasedBefore: number;
   /** Packets won, and released again from there on, when the drop was taken up after a restart. */
   wonBefore: number;
   /** The entry that closes it. */
@@ -101,6 +105,9 @@ export class DropCampaigns {
   #nextNumber = 0;
   #nextSet = 0;
   #nextMoveMs = 0;
+  /** Packets and cents put into the SETs in this run. */
+  #releasedPackets = 0;
+  #releasedCents = 0;
   #fundedCents = 0;
   #refundedCents = 0;
 
@@ -196,7 +203,7 @@ export class DropCampaigns {
     for (const drop of this.#bySlot) {
       if (drop === undefined || drop === 'taken') continue;
       this.#refresh(drop);
-      if (drop.state === 'releasing') this.#releaseDue(drop, nowMs);
+      if (drop.state === 'releasing' && !drop.isPaused) this.#releaseDue(drop, nowMs);
       if (drop.state === 'closing' || drop.claimed === drop.count) this.#finish(drop);
       else if (moves) this.#moveIdle(drop);
     }
@@ -220,6 +227,38 @@ export class DropCampaigns {
     return this.status(id);
   }
 
+  /** Releases nothing more of a drop until it is resumed. @throws {CampaignError} not_found, over */
+  pause(id: number): DropStatus {
+    this.#findOpen(id).isPaused = true;
+    return this.status(id);
+  }
+
+  /** Goes on at the drop's rate: what was not released meanwhile is not made up for. @throws as pause */
+  resume(id: number, nowMs: number): DropStatus {
+    const drop = this.#findOpen(id);
+    if (drop.isPaused) {
+      drop.isPaused = false;
+      drop.startMs = nowMs;
+      drop.releasedBefore = drop.released;
+    }
+    return this.status(id);
+  }
+
+  /** The last drops, newest first. */
+  list(most: number): DropStatus[] {
+    return [...this.#drops.keys()]
+      .reverse()
+      .slice(0, most)
+      .map((id) => this.status(id));
+  }
+
+  /** Ids of the drops that are paused. */
+  get pausedIds(): number[] {
+    return [...this.#drops.values()]
+      .filter(({ isPaused, state }) => isPaused && state !== 'closed')
+      .map(({ id }) => id);
+  }
+
   /** Drops that are not closed, also those that are still being split. */
   get openCount(): number {
     return this.#bySlot.reduce((open, drop) => (drop === undefined ? open : open + 1), 0);
@@ -229,7 +268,7 @@ export class DropCampaigns {
   get releaseRate(): number {
     let rate = 0;
     for (const drop of this.#bySlot) {
-      if (typeof drop === 'object' && drop.state === 'releasing') rate += drop.rate;
+      if (typeof drop === 'object' && drop.state === 'releasing' && !drop.isPaused) rate += drop.rate;
     }
     return rate;
   }
@@ -238,8 +277,13 @@ export class DropCampaigns {
   status(id: number): DropStatus {
     const drop = this.#find(id);
     this.#refresh(drop);
-    const { count, rate, budget, released, claimed, claimedCents, refundedCents, state } = drop;
-    return { id, count, rate, budget, released, claimed, claimedCents, refundedCents, state };
+    const { count, rate, budget, released, claimed, claimedCents, refundedCents, state, isPaused } = drop;
+    return { id, count, rate, budget, released, claimed, claimedCents, refundedCents, state, isPaused };
+  }
+
+  /** Packets put into the SETs in this run, and the cents in them. */
+  released(): { packets: number; cents: number } {
+    return { packets: this.#releasedPackets, cents: this.#releasedCents };
   }
 
   /** Cents over all drops there ever were. `outstanding` is neither won nor refunded. */
@@ -296,9 +340,11 @@ export class DropCampaigns {
       claimedCents: wonCents,
       refundedCents: 0,
       state: wonCount === count ? 'released' : 'releasing',
+      isPaused: false,
       slot,
       firstAmount,
       startMs: nowMs,
+      releasedBefore: wonCount,
       wonBefore: wonCount,
       closing: undefined,
       takenBack: 0,
@@ -313,9 +359,13 @@ export class DropCampaigns {
   }
 
   #releaseDue(drop: Drop, nowMs: number): void {
-    const due = Math.min(drop.count, drop.wonBefore + Math.floor(((nowMs - drop.startMs) / 1000) * drop.rate));
+    const due = Math.min(drop.count, drop.releasedBefore + Math.floor(((nowMs - drop.startMs) / 1000) * drop.rate));
     if (due <= drop.released) return;
     this.#place(drop, due - drop.released);
+    this.#releasedPackets += due - drop.released;
+    for (let i = drop.released; i < due; i++) {
+      this.#releasedCents += this.#table.amounts[drop.firstAmount + i - drop.wonBefore];
+    }
     drop.released = due;
     if (due === drop.count) drop.state = 'released';
   }
@@ -374,6 +424,12 @@ export class DropCampaigns {
   #find(id: number): Drop {
     const drop = this.#drops.get(id);
     if (drop === undefined) throw new CampaignError('not_found', `there is no drop ${id}`);
+    return drop;
+  }
+
+  #findOpen(id: number): Drop {
+    const drop = this.#find(id);
+    if (drop.state === 'closing' || drop.state === 'closed') throw new CampaignError('over', `drop ${id} is closed`);
     return drop;
   }
 

@@ -34,7 +34,10 @@ export interface SendSpec {
   expiresInSeconds?: number | undefined;
 }
 
-/** How a send stands. `creating`: at its rate; `created`: all created, some can still be grabbed; `closed`: all over. */
+/**
+ * How a send stands. `creating`: at its rate; `created`: all created, some can still be grabbed; `closing`: no more are
+ * created, some can still be grabbed; `closed`: all over.
+ */
 export interface SendStatus {
   id: number;
   count: number;
@@ -44,7 +47,9 @@ export interface SendStatus {
   totalCents: number;
   claimedCents: number;
   refundedCents: number;
-  state: 'creating' | 'created' | 'closed';
+  state: 'creating' | 'created' | 'closing' | 'closed';
+  /** Nothing more is created until it is resumed; what is out can be grabbed. */
+  isPaused: boolean;
 }
 
 /** A send of an earlier run that was not closed. */
@@ -63,12 +68,12 @@ export interface RestoredSend {
 
 interface Send extends SendStatus {
   opening: SendOpening;
+  /** Since when it creates at its rate, and how many it had logged then. */
   startMs: number;
+  loggedBefore: number;
   random: SeededRandom;
   /** Packets put into the log, created or not yet. */
   logged: number;
-  /** Of these, how many were created in an earlier run. */
-  createdBefore: number;
   /** Ids of packets that are not accounted for yet; grabbedShares, claimedCents and refundedCents cover the others. */
   open: Set<number>;
   /** The total of the next packet, if it has been drawn already. */
@@ -92,6 +97,8 @@ export class SendCampaigns {
   readonly #sends = new Map<number, Send>();
   /** Sends that are not closed. */
   readonly #active = new Set<Send>();
+  /** Ids of sends that were closed before all was created. */
+  readonly #cutShort = new Set<number>();
   #nextId = 1;
 
   /** @param maxShares the most shares that a packet may have */
@@ -156,8 +163,9 @@ export class SendCampaigns {
    */
   tick(nowMs: number, mayCreate: boolean): void {
     for (const send of this.#active) {
-      if (mayCreate && send.logged < send.count) this.#createDue(send, nowMs);
-      if (send.state === 'created' && send.open.size === 0) {
+      if (mayCreate && send.state === 'creating' && !send.isPaused) this.#createDue(send, nowMs);
+      const isComplete = send.state === 'created' || (send.state === 'closing' && send.created === send.logged);
+      if (isComplete && send.open.size === 0) {
         send.state = 'closed';
         this.#active.delete(send);
       }
@@ -173,6 +181,60 @@ export class SendCampaigns {
     send.refundedCents += refundedCents;
   }
 
+  /** Creates nothing more of a send until it is resumed. @throws {CampaignError} not_found, over */
+  pause(id: number): SendStatus {
+    this.#findCreating(id).isPaused = true;
+    return this.status(id);
+  }
+
+  /** Goes on at the send's rate: what was not created meanwhile is not made up for. @throws as pause */
+  resume(id: number, nowMs: number): SendStatus {
+    const send = this.#findCreating(id);
+    if (send.isPaused) {
+      send.isPaused = false;
+      send.startMs = nowMs;
+      send.loggedBefore = send.logged;
+    }
+    return this.status(id);
+  }
+
+  /** Creates nothing more of a send. What is out can still be grabbed until it expires. @throws {CampaignError} not_found */
+  close(id: number): SendStatus {
+    const send = this.#find(id);
+    if (send.state === 'creating') {
+      send.state = 'closing';
+      this.#cutShort.add(id);
+    }
+    return this.status(id);
+  }
+
+  /** Takes up which sends were closed before all was created, in earlier runs too. */
+  cutShort(ids: readonly number[]): void {
+    for (const id of ids) {
+      this.#cutShort.add(id);
+      const send = this.#sends.get(id);
+      if (send?.state === 'creating') send.state = 'closing';
+    }
+  }
+
+  /** The last sends, newest first. */
+  list(most: number): SendStatus[] {
+    return [...this.#sends.keys()]
+      .reverse()
+      .slice(0, most)
+      .map((id) => this.status(id));
+  }
+
+  /** Ids of the sends that are paused. */
+  get pausedIds(): number[] {
+    return [...this.#active].filter(({ isPaused, state }) => isPaused && state === 'creating').map(({ id }) => id);
+  }
+
+  /** Ids of the sends that were closed before all was created: their records do not say so. */
+  get cutShortIds(): number[] {
+    return [...this.#cutShort];
+  }
+
   /** Sends that are not closed. */
   get activeCount(): number {
     return this.#active.size;
@@ -181,21 +243,32 @@ export class SendCampaigns {
   /** Packets a second that active sends create together. */
   get createRate(): number {
     let rate = 0;
-    for (const send of this.#active) rate += send.rate;
+    for (const send of this.#active) if (send.state === 'creating' && !send.isPaused) rate += send.rate;
     return rate;
   }
 
   /** @throws {CampaignError} not_found */
   status(id: number): SendStatus {
-    const send = this.#sends.get(id);
-    if (send === undefined) throw new CampaignError('not_found', `there is no send ${id}`);
-    const { count, rate, created, totalCents, refundedCents, state } = send;
+    const send = this.#find(id);
+    const { count, rate, created, totalCents, refundedCents, state, isPaused } = send;
     let { grabbedShares, claimedCents } = send;
     for (const packetId of send.open) {
       grabbedShares += this.#table.countGrabbed(packetId);
       claimedCents += this.#table.sumGrabbed(packetId);
     }
-    return { id, count, rate, created, grabbedShares, totalCents, claimedCents, refundedCents, state };
+    return { id, count, rate, created, grabbedShares, totalCents, claimedCents, refundedCents, state, isPaused };
+  }
+
+  #find(id: number): Send {
+    const send = this.#sends.get(id);
+    if (send === undefined) throw new CampaignError('not_found', `there is no send ${id}`);
+    return send;
+  }
+
+  #findCreating(id: number): Send {
+    const send = this.#find(id);
+    if (send.state !== 'creating') throw new CampaignError('over', `send ${id} creates no more`);
+    return send;
   }
 
   #add(opening: SendOpening, nowMs: number, created: number): Send {
@@ -212,11 +285,12 @@ export class SendCampaigns {
       claimedCents: 0,
       refundedCents: 0,
       state: created === opening.count ? 'created' : 'creating',
+      isPaused: false,
       opening,
       startMs: nowMs,
       random,
       logged: created,
-      createdBefore: created,
+      loggedBefore: created,
       open: new Set(),
     };
     this.#sends.set(send.id, send);
@@ -227,7 +301,7 @@ export class SendCampaigns {
 
   #createDue(send: Send, nowMs: number): void {
     const elapsedSeconds = (nowMs - send.startMs) / 1000;
-    const due = Math.min(send.count, send.createdBefore + Math.floor(elapsedSeconds * send.rate));
+    const due = Math.min(send.count, send.loggedBefore + Math.floor(elapsedSeconds * send.rate));
     const most = Math.min(due - send.logged, TICK_PACKETS);
     for (let i = 0; i < most; i++) {
       if (!this.#createNext(send, Math.floor(nowMs / 1000))) return;
@@ -257,7 +331,7 @@ export class SendCampaigns {
     const origin = { sendId: send.id, index: send.logged, source: 0, reservation: 0, key: '' } as const;
     const created = this.#packets.create(packet, origin, (packetId) => {
       send.created++;
-      if (send.created === send.count) send.state = 'created';
+      if (send.created === send.count && send.state === 'creating') send.state = 'created';
       send.totalCents += totalCents;
       send.open.add(packetId);
     });

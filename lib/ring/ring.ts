@@ -4,7 +4,7 @@
 // hold a Producer for a ring and exactly one a Consumer.
 
 import assert from 'node:assert/strict';
-import { SLOTS_WORD } from './ring-layout.ts';
+import { CURSOR_WORD, GATING_WORD, SLOTS_WORD } from './ring-layout.ts';
 
 /** What a thread needs to open a ring that another thread allocated. Can be sent through workerData. */
 export interface RingMemory {
@@ -54,4 +54,13 @@ export class Ring {
   setSequences(sequence: number): void {
     for (let word = 0; word < SLOTS_WORD; word++) this.words[word] = sequence;
   }
+}
+
+/** How full a ring is at this moment, 0 to 1, as a third thread sees it: a look at two sequences that both move. */
+export function measureFill(memory: RingMemory): number {
+  const { words, capacity } = new Ring(memory);
+  // The gating sequence first: what is published in between makes the ring look fuller, never emptier than empty.
+  const gating = Atomics.load(words, GATING_WORD);
+  const used = (Atomics.load(words, CURSOR_WORD) - gating) | 0;
+  return Math.min(1, used / capacity);
 }

@@ -12,9 +12,12 @@ const COUNTS = [
   'grabsNotInvited',
   'grabsNotFound',
   'noticesDropped',
+  'ringBatches',
+  /** A gauge. */
+  'ringWaitWorstMicroseconds',
 ] as const;
 
-const SUMS = ['shakeCents', 'grabCents', 'topUpCents', 'withdrawnCents'] as const;
+const SUMS = ['shakeCents', 'grabCents', 'topUpCents', 'withdrawnCents', 'ringWaitMicroseconds'] as const;
 
 export const WORKER_COUNTERS = { counts: COUNTS, sums: SUMS };
 

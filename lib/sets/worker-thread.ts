@@ -9,16 +9,18 @@ import { workerData } from 'node:worker_threads';
 import { EntryWriter } from '../ledger/entry-writer.ts';
 import { type DropMemory, DropTable } from '../packets/drop-table.ts';
 import { type PacketMemory, PacketTable } from '../packets/packet-table.ts';
-import { REQUEST_BODY } from '../protocol/slot-layout.ts';
+import { REQUEST_BODY, REQUEST_RECEIVED } from '../protocol/slot-layout.ts';
 import { Consumer } from '../ring/consumer.ts';
 import { CounterWriter } from '../ring/counters.ts';
 import { DoorbellListener, DoorbellRinger } from '../ring/doorbell.ts';
 import { Producer } from '../ring/producer.ts';
 import type { RingMemory } from '../ring/ring.ts';
+import { sharedClockUs } from '../ring/shared-clock.ts';
 import { WAIT_STRATEGIES, type WaitStrategyName } from '../ring/wait-strategy.ts';
 import { BATCH_REQUESTS, HOUSEKEEPING_MS, MAX_DEFERRED, MAX_DEFERRED_BEFORE_REQUESTS } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import type { RestoredUsers } from './restored-users.ts';
+import { RingWait } from './ring-wait.ts';
 import { SetWorker } from './set-worker.ts';
 import { WORKER_COUNTERS } from './worker-counters.ts';
 
@@ -62,6 +64,7 @@ function run(data: WorkerThreadData): void {
   worker.restore(data.restored);
   const requests = data.acceptors.map((acceptor) => new Consumer(acceptor.requests));
   const main = outbox.main;
+  const ringWait = new RingWait(counters, sharedClockUs());
 
   // What main sends may grow the frames that wait much faster than what clients ask for.
   const mayTake = (ring: number) =>
@@ -73,6 +76,9 @@ function run(data: WorkerThreadData): void {
   const takeBatch = (ring: Consumer, acceptor: number): number => {
     const count = Math.min(ring.available(), BATCH_REQUESTS);
     let taken = 0;
+    if (count > 0 && acceptor !== main) {
+      ringWait.record(ring.words[ring.slotAt(0) + REQUEST_RECEIVED], sharedClockUs());
+    }
     while (taken < count && outbox.canRecord()) {
       const slot = ring.slotAt(taken);
       const bodyWords = ring.words[slot + REQUEST_BODY];
@@ -94,6 +100,7 @@ function run(data: WorkerThreadData): void {
     if (now - houseKeptAt > HOUSEKEEPING_MS) {
       houseKeptAt = now;
       worker.keepHouse();
+      ringWait.keepTime(sharedClockUs());
     }
     if (taken > 0) continue;
     if (Atomics.load(stop, 0) === 1) return;

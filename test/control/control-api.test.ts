@@ -26,7 +26,15 @@ t.test('a server that has done nothing says so', async (t) => {
   });
   t.ok(Math.abs(new Date(body.startedAt).getTime() - Date.now()) < 60_000);
   t.strictSame(body.money, { funded: 0, claimed: 0, refunded: 0, outstanding: 0, difference: 0 });
-  t.strictSame(body.packets, { sent: 0, open: 0, grabbedShares: 0, expired: 0 });
+  t.strictSame(body.packets, {
+    released: 0,
+    releasedCents: 0,
+    sent: 0,
+    sentCents: 0,
+    open: 0,
+    grabbedShares: 0,
+    expired: 0,
+  });
   t.ok(body.memory.residentBytes > 0 && body.memory.heapUsedBytes > 0);
 });
 
@@ -77,7 +85,16 @@ t.test('a drop that is closed half-way refunds what nobody won', async (t) => {
   const created = await post('/drops', spec);
   t.equal(created.status, 201);
   const { id } = created.body;
-  const start = { id, ...spec, released: 0, claimed: 0, claimedCents: 0, refundedCents: 0, state: 'releasing' };
+  const start = {
+    id,
+    ...spec,
+    released: 0,
+    claimed: 0,
+    claimedCents: 0,
+    refundedCents: 0,
+    state: 'releasing',
+    isPaused: false,
+  };
   t.strictSame(created.body, start);
   let won = 0;
   await waitFor('some wins', async () => {
@@ -123,7 +140,7 @@ t.test('a send creates packets at its rate, and is accounted for', async (t) => 
   t.equal(created.status, 201);
   const { id } = created.body;
   const zeros = { created: 0, grabbedShares: 0, totalCents: 0, claimedCents: 0, refundedCents: 0 };
-  t.strictSame(created.body, { id, count: 3, rate: 100, ...zeros, state: 'creating' });
+  t.strictSame(created.body, { id, count: 3, rate: 100, ...zeros, state: 'creating', isPaused: false });
   const [first, second] = [await join(t, server, 10), await join(t, server, 11)];
   // By user and packet: one that was told before a login is told again after it, and grabbed twice.
   const amounts = new Map<string, number>();

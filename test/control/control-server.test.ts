@@ -2,6 +2,7 @@
 
 import t from 'tap';
 import { buildControlServer, type ControlTarget } from '../../lib/control/control-server.ts';
+import { Monitor } from '../../lib/monitor/monitor.ts';
 import { CampaignError } from '../../lib/packets/campaign-error.ts';
 import { TransferError } from '../../lib/sets/transfers.ts';
 
@@ -16,14 +17,26 @@ function open() {
     return { asked: call[0] };
   };
   const target: ControlTarget = {
+    monitor: new Monitor(),
+    hello: { program: 'hongbao test', server: 'server:1' },
+    host: 'packets.example',
     isServing: () => state.isServing,
     metrics: async () => 'up 1\n',
     status: async () => answer('status'),
     createDrop: async (body) => answer('createDrop', body),
     drop: async (id) => answer('drop', id),
     closeDrop: async (id) => answer('closeDrop', id),
+    drops: async () => answer('drops'),
+    pauseDrop: async (id) => answer('pauseDrop', id),
+    resumeDrop: async (id) => answer('resumeDrop', id),
+    campaigns: async () => ({}),
+    addresses: async () => answer('addresses'),
     createSend: async (body) => answer('createSend', body),
     send: async (id) => answer('send', id),
+    sends: async () => answer('sends'),
+    pauseSend: async (id) => answer('pauseSend', id),
+    resumeSend: async (id) => answer('resumeSend', id),
+    closeSend: async (id) => answer('closeSend', id),
     packet: async (id) => answer('packet', id),
     packetRecords: async (id) => answer('packetRecords', id),
     user: async (id, query) => answer('user', id, query),
@@ -32,8 +45,14 @@ function open() {
     ledger: async () => answer('ledger'),
   };
   const app = buildControlServer(target, (error) => logged.push(error));
-  const ask = async (method: 'GET' | 'POST', url: string, payload?: object | string, type = 'application/json') => {
-    const headers = payload === undefined ? {} : { 'content-type': type };
+  const ask = async (
+    method: 'GET' | 'POST' | 'PUT',
+    url: string,
+    payload?: object | string,
+    type = 'application/json',
+    more: Record<string, string> = {},
+  ) => {
+    const headers = { host: 'localhost:8989', ...(payload === undefined ? {} : { 'content-type': type }), ...more };
     const response = await app.inject({ method, url, headers, ...(payload === undefined ? {} : { payload }) });
     return { status: response.statusCode, body: response.json() };
   };
@@ -53,10 +72,18 @@ t.test('each route asks for one thing, and answers with it', async (t) => {
     ['POST', '/drops', drop, 201, ['createDrop', drop]],
     ['POST', '/drops', full, 201, ['createDrop', full]],
     ['GET', '/drops/7', undefined, 200, ['drop', 7]],
+    ['GET', '/drops', undefined, 200, ['drops']],
+    ['POST', '/drops/7/pause', undefined, 200, ['pauseDrop', 7]],
+    ['POST', '/drops/7/resume', undefined, 200, ['resumeDrop', 7]],
     ['POST', '/drops/7/close', undefined, 200, ['closeDrop', 7]],
     ['POST', '/sends', send, 201, ['createSend', send]],
     ['POST', '/sends', ranged, 201, ['createSend', ranged]],
     ['GET', '/sends/0', undefined, 200, ['send', 0]],
+    ['GET', '/sends', undefined, 200, ['sends']],
+    ['POST', '/sends/7/pause', undefined, 200, ['pauseSend', 7]],
+    ['POST', '/sends/7/resume', undefined, 200, ['resumeSend', 7]],
+    ['POST', '/sends/7/close', undefined, 200, ['closeSend', 7]],
+    ['GET', '/connections/by-address', undefined, 200, ['addresses']],
     ['GET', '/packets/4294967295', undefined, 200, ['packet', 4_294_967_295]],
     ['GET', '/packets/5/records', undefined, 200, ['packetRecords', 5]],
     ['GET', '/users/2147483647', undefined, 200, ['user', 2_147_483_647, {}]],
@@ -160,8 +187,8 @@ t.test(
 t.test('what is not there is 404, with the method and the path', async (t) => {
   const { ask, calls } = open();
   for (const [method, url] of [
-    ['GET', '/'],
-    ['GET', '/drops'],
+    ['GET', '/nowhere'],
+    ['GET', '/drop'],
     ['POST', '/status'],
     ['GET', '/drops/1/close'],
     ['POST', '/packets/1'],
@@ -287,5 +314,39 @@ t.test('the bounds themselves are allowed', async (t) => {
     ['/sends', { ...send, total: MOST_CENTS, users: [MOST, MOST], mode: 'equal', expiresInSeconds: 2_592_000 }],
   ] as const) {
     t.equal((await ask('POST', url, body)).status, 201, JSON.stringify(body));
+  }
+});
+
+t.test('a page of another origin is refused, and so is a name that is not ours; nothing is asked for it', async (t) => {
+  const { ask, calls } = open();
+  for (const headers of [
+    { origin: 'http://evil.example' },
+    { origin: 'null' },
+    { origin: 'https://localhost:8989' },
+    { origin: 'http://localhost:9000' },
+    { host: 'evil.example' },
+    { host: 'evil.example:8989', origin: 'http://evil.example:8989' },
+    { host: '127.0.0.1.evil.example' },
+  ]) {
+    for (const [method, url, body] of [
+      ['POST', '/drops', drop],
+      ['GET', '/status', undefined],
+      ['PUT', '/clients/qps', { qps: 1 }],
+    ] as const) {
+      const { status, body: answer } = await ask(method, url, body, 'application/json', headers);
+      t.equal(status, 403, `${method} ${url} with ${JSON.stringify(headers)}`);
+      t.equal((answer as { code: string }).code, 'forbidden');
+    }
+  }
+  t.same(calls, []);
+  for (const headers of [
+    { origin: 'http://localhost:8989' },
+    { host: '127.0.0.1:8989', origin: 'http://127.0.0.1:8989' },
+    { host: '[::1]:8989', origin: 'http://[::1]:8989' },
+    { host: 'packets.example:8989' },
+    { host: 'Packets.Example' },
+    { host: '192.0.2.7:8989' },
+  ]) {
+    t.equal((await ask('POST', '/drops', drop, 'application/json', headers)).status, 201, JSON.stringify(headers));
   }
 });

@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import type { JsHistogram } from 'hdr-histogram-js';
 import t from 'tap';
 import { drawHistogram, formatInterval, type IntervalCounts } from '../../lib/monitor/interval-report.ts';
-import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/latency-log.ts';
+import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseconds.ts';
+
 import { checkProperty } from '../packets/check-property.ts';
 import { printSeed } from '../packets/seed.ts';
 

@@ -1,14 +1,9 @@
 // Tries how histograms of several threads are gathered: by kind, since the start and for the present interval.
 
-import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import t from 'tap';
-import {
-  buildMicroseconds,
-  countBuckets,
-  LatencyLog,
-  MAX_MICROSECONDS,
-  summarize,
-} from '../../lib/monitor/latency-log.ts';
+import { encodeLatency } from '../../lib/monitor/latency-coding.ts';
+import { countBuckets, LatencyLog, summarize } from '../../lib/monitor/latency-log.ts';
+import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseconds.ts';
 
 const KINDS = ['shake', 'grab'] as const;
 
@@ -16,7 +11,7 @@ const KINDS = ['shake', 'grab'] as const;
 function encode(values: Record<number, number>): string {
   const histogram = buildMicroseconds();
   for (const [value, count] of Object.entries(values)) histogram.recordValueWithCount(Number(value), count);
-  return encodeIntoCompressedBase64(histogram);
+  return encodeLatency(histogram);
 }
 
 const NOTHING = { count: 0, meanUs: 0, p50Us: 0, p90Us: 0, p99Us: 0, p999Us: 0, maxUs: 0 };
@@ -24,18 +19,19 @@ const NOTHING = { count: 0, meanUs: 0, p50Us: 0, p90Us: 0, p99Us: 0, p999Us: 0, 
 t.test('a log that nothing was added to is empty', (t) => {
   const log = new LatencyLog(KINDS);
   t.strictSame(log.summarizeTotal('shake'), NOTHING);
-  t.strictSame([...log.takeInterval()], []);
+  t.strictSame([...log.openInterval().take()], []);
   t.end();
 });
 
 t.test('what threads send adds up, by kind', (t) => {
   const log = new LatencyLog(KINDS);
+  const reader = log.openInterval();
   log.add({ shake: encode({ 100: 3 }), grab: encode({ 7: 1 }) });
   log.add({ shake: encode({ 200: 1 }) });
   log.add({});
   t.match(log.summarizeTotal('shake'), { count: 4, meanUs: 125, p50Us: 100, maxUs: 200 });
   t.match(log.summarizeTotal('grab'), { count: 1, meanUs: 7, maxUs: 7 });
-  const interval = log.takeInterval();
+  const interval = reader.take();
   t.strictSame([...interval.keys()].sort(), ['grab', 'shake']);
   t.strictSame(summarize(interval.get('shake')!), log.summarizeTotal('shake'));
   t.strictSame(summarize(interval.get('grab')!), log.summarizeTotal('grab'));
@@ -44,15 +40,18 @@ t.test('what threads send adds up, by kind', (t) => {
 
 t.test('an interval begins where the last one was taken; the total goes on', (t) => {
   const log = new LatencyLog(KINDS);
+  const reader = log.openInterval();
+  const other = log.openInterval();
   log.add({ shake: encode({ 100: 3 }) });
-  const first = log.takeInterval();
+  const first = reader.take();
   log.add({ shake: encode({ 300: 2 }) });
   log.add({ shake: encode({ 500: 2 }) });
   t.match(summarize(first.get('shake')!), { count: 3, maxUs: 100 }, 'what was taken stays as it was');
-  const second = log.takeInterval();
+  const second = reader.take();
   t.match(summarize(second.get('shake')!), { count: 4, meanUs: 400 });
   t.equal(second.has('grab'), false, 'a kind that had nothing is left out');
-  t.strictSame([...log.takeInterval()], []);
+  t.strictSame([...reader.take()], []);
+  t.match(summarize(other.take().get('shake')!), { count: 7, maxUs: 500 }, 'another reader has its own intervals');
   t.match(log.summarizeTotal('shake'), { count: 7, maxUs: 500 });
   t.end();
 });

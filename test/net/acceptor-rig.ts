@@ -77,6 +77,10 @@ export class FakeTransport implements Transport {
 
   stopListening(): void {}
 
+  addressOf(): string | undefined {
+    return '127.0.0.1';
+  }
+
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
     const before = this.#written.get(connection) ?? Buffer.alloc(0);
     this.#written.set(connection, Buffer.concat([before, bytes.subarray(start, end)]));

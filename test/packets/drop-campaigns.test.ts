@@ -87,6 +87,7 @@ t.test('everything won adds up to the budget to the cent, and ids are distinct a
       claimedCents: spec.budget,
       refundedCents: 0,
       state: 'closed',
+      isPaused: false,
     });
   });
   t.strictSame(drops.totals(), { fundedCents: 12_345 + 6930 + 19_999, refundedCents: 0, outstandingCents: 0 });
@@ -459,3 +460,46 @@ function rejectsNow(t: Test, run: () => unknown, code: string): Promise<void> {
 function turnLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
+
+t.test('a paused drop releases nothing, what is out can be won, and nothing is made up for afterwards', async (t) => {
+  const { drops, left, win } = openDrops(1);
+  const { id } = await drops.create({ count: 100, rate: 10, budget: 1000 }, () => START_MS);
+  drops.tick(START_MS + 1000);
+  t.match(drops.pause(id), { released: 10, state: 'releasing', isPaused: true });
+  t.equal(drops.releaseRate, 0);
+  t.strictSame(drops.pausedIds, [id]);
+  drops.tick(START_MS + 5000);
+  t.equal(left(), 10);
+  t.ok(win(0, 5), 'what is out can be won');
+  drops.pause(id);
+  t.match(drops.resume(id, START_MS + 6000), { released: 10, isPaused: false });
+  drops.resume(id, START_MS + 6500);
+  t.strictSame(drops.pausedIds, []);
+  drops.tick(START_MS + 6999);
+  t.match(drops.status(id), { released: 19 }, 'resuming again does not start anew');
+  drops.tick(START_MS + 60_000);
+  t.match(drops.status(id), { released: 100, state: 'released' });
+  t.match(drops.released(), { packets: 100, cents: 1000 });
+});
+
+t.test('a paused drop can be closed, and a closed one can neither be paused nor resumed', async (t) => {
+  const { drops } = openDrops(1);
+  const { id } = await drops.create({ count: 100, rate: 10, budget: 1000 }, () => START_MS);
+  drops.pause(id);
+  t.match(await drops.close(id), { state: 'closed', refundedCents: 1000 });
+  t.strictSame(drops.pausedIds, []);
+  for (const act of [() => drops.pause(id), () => drops.resume(id, START_MS)]) {
+    t.throws(act, { code: 'over', message: `drop ${id} is closed` });
+  }
+  t.throws(() => drops.pause(9), { code: 'not_found' });
+});
+
+t.test('drops are listed newest first, so many at the most', async (t) => {
+  const { drops } = openDrops(1);
+  for (let i = 0; i < 3; i++) await drops.create({ count: 1, rate: 10, budget: 1 }, () => START_MS);
+  t.strictSame(
+    drops.list(2).map(({ id }) => id),
+    [3, 2],
+  );
+  t.equal(drops.list(0).length, 0);
+});

@@ -37,7 +37,7 @@ t.test('packets are created at the rate, however the ticks fall, and never beyon
   t.equal(sends.status(id).created, told.length / 3, 'a clock that steps back creates nothing');
   tick(START_MS + 60_000);
   tick(START_MS + 61_000);
-  t.match(sends.status(id), { created: 1000, state: 'created' });
+  t.match(sends.status(id), { created: 1000, state: 'created', isPaused: false });
   t.equal(told.length, 3000);
   t.end();
 });
@@ -163,22 +163,37 @@ t.test('the status follows a send from its first packet to its last share', asyn
     created: 0,
     totalCents: 0,
     state: 'creating',
+    isPaused: false,
   });
   tick(START_MS + 100);
-  t.strictSame(sends.status(1), { ...base, ...nothing, created: 1, totalCents: 50, state: 'creating' });
+  t.strictSame(sends.status(1), {
+    ...base,
+    ...nothing,
+    created: 1,
+    totalCents: 50,
+    state: 'creating',
+    isPaused: false,
+  });
   tick(START_MS + 200);
-  t.strictSame(sends.status(1), { ...base, ...nothing, created: 2, totalCents: 100, state: 'created' });
+  t.strictSame(sends.status(1), {
+    ...base,
+    ...nothing,
+    created: 2,
+    totalCents: 100,
+    state: 'created',
+    isPaused: false,
+  });
   grabShare(table, told[0].packetId, told[0].userId);
   const one = { grabbedShares: 1, claimedCents: 25, refundedCents: 0 };
-  t.strictSame(sends.status(1), { ...base, ...one, created: 2, totalCents: 100, state: 'created' });
+  t.strictSame(sends.status(1), { ...base, ...one, created: 2, totalCents: 100, state: 'created', isPaused: false });
   grabShare(table, told[1].packetId, told[1].userId);
   tick(START_MS + 300);
   const two = { grabbedShares: 2, claimedCents: 50, refundedCents: 0 };
-  t.strictSame(sends.status(1), { ...base, ...two, created: 2, totalCents: 100, state: 'created' });
+  t.strictSame(sends.status(1), { ...base, ...two, created: 2, totalCents: 100, state: 'created', isPaused: false });
   grabShare(table, told[2].packetId, told[2].userId);
   tick(START_MS + 100_000);
   const three = { grabbedShares: 3, claimedCents: 75, refundedCents: 25 };
-  t.strictSame(sends.status(1), { ...base, ...three, created: 2, totalCents: 100, state: 'closed' });
+  t.strictSame(sends.status(1), { ...base, ...three, created: 2, totalCents: 100, state: 'closed', isPaused: false });
   t.end();
 });
 
@@ -204,7 +219,7 @@ t.test('without room a send waits, loses no recipient, and goes on when packets 
     () => START_MS,
   );
   tick(START_MS + 1000);
-  t.match(sends.status(1), { created: 4, state: 'created' });
+  t.match(sends.status(1), { created: 4, state: 'created', isPaused: false });
   t.match(sends.status(2), { created: 0, state: 'creating', totalCents: 0 });
   for (let i = 0; i < 50; i++) tick(START_MS + 1100 + i);
   t.equal(told.length, 12, 'nobody is told of a packet that is not there');
@@ -212,7 +227,7 @@ t.test('without room a send waits, loses no recipient, and goes on when packets 
   t.equal(fundedCents, 4 * 600, 'and nothing is funded for it');
   tick(START_MS + 21_000);
   tick(START_MS + 21_100);
-  t.match(sends.status(2), { created: 3, state: 'created' });
+  t.match(sends.status(2), { created: 3, state: 'created', isPaused: false });
   t.strictSame(
     told.slice(12).map(({ userId }) => userId),
     [200, 201, 202, 203, 204, 205, 206, 207, 208],
@@ -225,11 +240,11 @@ t.test('without words for the shares a send waits too', async (t) => {
   const { sends, table, told, tick } = openSends(8, 3 * 16);
   await sends.create({ ...everyday, count: 6 }, () => START_MS);
   tick(START_MS + 9000);
-  t.match(sends.status(1), { created: 3, state: 'creating' });
+  t.match(sends.status(1), { created: 3, state: 'creating', isPaused: false });
   for (const { userId, packetId } of told.slice(0, 6)) grabShare(table, packetId, userId);
   tick(START_MS + 9100);
   tick(START_MS + 9200);
-  t.match(sends.status(1), { created: 5, state: 'creating' });
+  t.match(sends.status(1), { created: 5, state: 'creating', isPaused: false });
   t.end();
 });
 
@@ -367,7 +382,7 @@ t.test('without room in the log no send is made, and its packets wait, with the 
     [0, 1, 2, 3, 4, 5].map((index) => [index, random.drawBetween(400, 600)]),
   );
   t.strictSame([told.length, creator.freeSlots], [18, 4]);
-  t.match(sends.status(1), { created: 6, state: 'created' });
+  t.match(sends.status(1), { created: 6, state: 'created', isPaused: false });
   t.end();
 });
 
@@ -380,3 +395,54 @@ async function throwsCode(t: Test, run: () => unknown, code: string, name: strin
   }
   t.ok(error instanceof CampaignError && error.code === code, `${name}: ${error}`);
 }
+
+t.test(
+  'a paused send creates nothing, what is out can be grabbed, and nothing is made up for afterwards',
+  async (t) => {
+    const { sends, table, told, tick } = openSends(100);
+    const { id } = await sends.create({ ...everyday, count: 50 }, () => START_MS);
+    tick(START_MS + 1000);
+    t.match(sends.pause(id), { created: 10, state: 'creating', isPaused: true });
+    t.equal(sends.createRate, 0);
+    t.strictSame(sends.pausedIds, [id]);
+    tick(START_MS + 5000);
+    t.match(sends.status(id), { created: 10 });
+    const { userId, packetId } = told[0];
+    t.equal(grabShare(table, packetId, userId), WON);
+    t.match(sends.resume(id, START_MS + 6000), { isPaused: false });
+    sends.resume(id, START_MS + 6500);
+    tick(START_MS + 6999);
+    t.match(sends.status(id), { created: 19 }, 'resuming again does not start anew');
+    tick(START_MS + 60_000);
+    t.match(sends.status(id), { created: 50, state: 'created' });
+    t.throws(() => sends.pause(id), { code: 'over', message: `send ${id} creates no more` });
+    t.throws(() => sends.resume(9, START_MS), { code: 'not_found' });
+  },
+);
+
+t.test('a send that is closed creates no more; what is out is grabbed or expires, and then it is over', async (t) => {
+  const { sends, table, told, tick } = openSends(100);
+  const { id } = await sends.create({ ...everyday, count: 50, expiresInSeconds: 10 }, () => START_MS);
+  tick(START_MS + 200);
+  t.match(sends.close(id), { created: 2, state: 'closing' });
+  t.strictSame(sends.cutShortIds, [id]);
+  const { userId, packetId } = told[0];
+  t.equal(grabShare(table, packetId, userId), WON);
+  tick(START_MS + 5000);
+  t.match(sends.status(id), { created: 2, state: 'closing' });
+  for (let i = 0; i < 5; i++) tick(START_MS + 20_000 + i);
+  const { state, created, totalCents, claimedCents, refundedCents } = sends.status(id);
+  t.strictSame([state, created, totalCents], ['closed', 2, 1200]);
+  t.equal(claimedCents + refundedCents, 1200);
+  t.match(sends.close(id), { state: 'closed' }, 'closing it again changes nothing');
+});
+
+t.test('a send of an earlier run that was closed early stays so', async (t) => {
+  const { sends, tick } = openSends(10);
+  const { id } = await sends.create(everyday, () => START_MS);
+  sends.cutShort([id, 77]);
+  tick(START_MS + 5000);
+  tick(START_MS + 5001);
+  t.match(sends.status(id), { created: 0, state: 'closed' });
+  t.strictSame(sends.cutShortIds, [id, 77], 'also of sends that are over and forgotten');
+});

@@ -28,7 +28,7 @@ function start(...args: string[]) {
 async function startShaking() {
   const run = start('--duration', '60');
   let text = '';
-  while (!text.includes('shaking:')) text += (await once(run.child.stderr, 'data'))[0];
+  while (!text.includes('shaking  ')) text += (await once(run.child.stderr, 'data'))[0];
   return { ...run, children: findChildren(run.child.pid!) };
 }
 

@@ -19,8 +19,8 @@ const WAITING_SEGMENTS = 2;
 
 export interface AuditOptions {
   threads: number;
-  /** Told after each segment how many are done, and of how many. */
-  progress?: (done: number, segments: number) => void;
+  /** Told after each segment how many bytes of the journal are read and booked, and of how many. */
+  onProgress?: (bytes: number, ofBytes: number) => void;
 }
 
 export interface AuditResult {
@@ -77,7 +77,7 @@ function listFiles(directory: string): string[] {
 }
 
 /** Audits the journal in a directory. @throws {UsageError} when there is none, or its beginning is missing */
-export async function runAudit(directory: string, { threads, progress }: AuditOptions): Promise<AuditResult> {
+export async function runAudit(directory: string, { threads, onProgress }: AuditOptions): Promise<AuditResult> {
   const started = performance.now();
   const { opening, snapshot } = findJournal(directory);
   const pool = new Piscina({
@@ -88,7 +88,7 @@ export async function runAudit(directory: string, { threads, progress }: AuditOp
     execArgv: [],
   });
   try {
-    const audit = new Audit(pool, threads, progress ?? (() => {}));
+    const audit = new Audit(pool, threads, onProgress ?? (() => {}));
     // The snapshot first, then the list of segments: a server that runs has by then written all that the snapshot knows.
     if (snapshot !== undefined) await audit.readSnapshot(snapshot);
     await audit.readJournal(findJournal(directory).segments, opening, directory);
@@ -106,7 +106,7 @@ function taskFile(name: string): string {
 class Audit {
   readonly #pool: Piscina;
   readonly #threads: number;
-  readonly #progress: (done: number, segments: number) => void;
+  readonly #onProgress: NonNullable<AuditOptions['onProgress']>;
   readonly #findings = new FindingList();
   readonly #books = new Books(this.#findings);
   #end: JournalEnd = { batch: 1, sequence: 1, chain: '00'.repeat(CHAIN_BYTES), timeMs: 0 };
@@ -121,10 +121,10 @@ class Audit {
   #bytes = 0;
   #tornBytes = 0;
 
-  constructor(pool: Piscina, threads: number, progress: (done: number, segments: number) => void) {
+  constructor(pool: Piscina, threads: number, onProgress: NonNullable<AuditOptions['onProgress']>) {
     this.#pool = pool;
     this.#threads = threads;
-    this.#progress = progress;
+    this.#onProgress = onProgress;
   }
 
   async readSnapshot(path: string): Promise<void> {
@@ -201,6 +201,9 @@ class Audit {
   /** Checks the segments in the pool, so many ahead of the books, and books them in order. */
   async #readSegments(segments: JournalFiles['segments']): Promise<void> {
     const ahead = this.#threads + WAITING_SEGMENTS;
+    const sizes = segments.map(({ path }) => statSync(path, { throwIfNoEntry: false })?.size ?? 0);
+    const allBytes = sizes.reduce((sum, size) => sum + size, 0);
+    let bytes = 0;
     const answers: Promise<SegmentAnswer>[] = [];
     const start = (index: number): void => {
       if (index >= segments.length) return;
@@ -223,7 +226,8 @@ class Audit {
       delete answers[i];
       start(i + ahead);
       expected = segment + 1;
-      this.#progress(i + 1, segments.length);
+      bytes += sizes[i];
+      this.#onProgress(bytes, allBytes);
     }
   }
 

@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import type { JsHistogram } from 'hdr-histogram-js';
-import { buildMicroseconds } from '../../lib/monitor/latency-log.ts';
+import { buildMicroseconds } from '../../lib/monitor/microseconds.ts';
 
 /** One connection's part of a run. */
 export interface DriverPlan {

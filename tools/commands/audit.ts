@@ -2,9 +2,11 @@
 
 import { availableParallelism } from 'node:os';
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import { formatCount } from '../../lib/monitor/text-table.ts';
 import { formatAudit } from '../audit/print-audit.ts';
 import { runAudit } from '../audit/run-audit.ts';
 import { printJson } from '../control-client.ts';
+import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
 const MOST_THREADS = 64;
@@ -36,14 +38,17 @@ async function audit({ directory, json, threads }: ArgumentsCamelCase<AuditArgum
   if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS) {
     throw new UsageError(`--threads must be a whole number from 1 to ${MOST_THREADS}`);
   }
-  const shown = process.stdout.isTTY && !json;
-  const result = await runAudit(directory, { threads, ...(shown ? { progress: showProgress } : {}) });
-  if (shown) process.stdout.write('\r\x1b[K');
+  const progress = new ProgressLine();
+  const result = await runAudit(directory, {
+    threads,
+    onProgress: (bytes, ofBytes) =>
+      progress.show({ phase: 'checking', done: bytes, total: ofBytes, how: `${inMB(bytes)} of ${inMB(ofBytes)} MB` }),
+  }).finally(() => progress.end());
   if (json) printJson(result);
   else process.stdout.write(`${formatAudit(result).join('\n')}\n`);
   if (result.findingCount > 0 || result.differenceCents !== 0) process.exitCode = 1;
 }
 
-function showProgress(done: number, segments: number): void {
-  process.stdout.write(`\r\x1b[Ksegment ${done} of ${segments}`);
+function inMB(bytes: number): string {
+  return formatCount(bytes / 2 ** 20);
 }

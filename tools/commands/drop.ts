@@ -1,4 +1,4 @@
-// `hongbao drop`: starts a drop (packets that users win by shaking), shows one, or closes one.
+// `hongbao drop`: starts a drop (packets that users win by shaking), shows, pauses, resumes, or closes one.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
@@ -14,6 +14,9 @@ const options = {
   'wins-per-user': { type: 'number', describe: 'how often one user may win  [default: any number of times]' },
   show: { type: 'number', describe: 'show the drop with this id instead of starting one' },
   close: { type: 'number', describe: 'close the drop with this id: what nobody won goes back' },
+  pause: { type: 'number', describe: 'release nothing more of the drop with this id, until it is resumed' },
+  resume: { type: 'number', describe: 'go on releasing the drop with this id' },
+  list: { type: 'boolean', default: false, describe: 'list the last drops, newest first' },
   wait: { type: 'boolean', default: false, describe: 'wait until the drop is closed' },
   ...controlOption,
 } as const;
@@ -26,18 +29,25 @@ export const dropCommand: CommandModule<object, DropArguments> = {
   builder: (yargs) =>
     yargs
       .options(options)
-      .conflicts('show', 'close')
+      .conflicts('show', ['close', 'pause', 'resume'])
+      .conflicts('close', ['pause', 'resume'])
+      .conflicts('pause', 'resume')
       .example('$0 drop --count 4000 --rate 200 --budget 400000', '4,000 packets in 20 seconds, 4,000.00 yuan in all')
       .example('$0 drop --show 1', 'how drop 1 stands'),
   handler: drop,
 };
 
 async function drop(args: ArgumentsCamelCase<DropArguments>): Promise<void> {
-  const { control, show, close } = args;
+  const { control, show, close, pause, resume } = args;
+  if (args.list) return printJson(await callControl(control, 'GET', '/drops'));
   if (show !== undefined) return printJson(await callControl(control, 'GET', `/drops/${show}`));
   if (close !== undefined) return printJson(await callControl(control, 'POST', `/drops/${close}/close`));
+  if (pause !== undefined) return printJson(await callControl(control, 'POST', `/drops/${pause}/pause`));
+  if (resume !== undefined) return printJson(await callControl(control, 'POST', `/drops/${resume}/resume`));
   if (args.count === undefined || args.budget === undefined) {
-    throw new UsageError('a drop needs --count and --budget (in cents); or use --show or --close with an id');
+    throw new UsageError(
+      'a drop needs --count and --budget (in cents); or use --show, --close, --pause or --resume with an id',
+    );
   }
   const body = {
     count: args.count,

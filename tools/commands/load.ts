@@ -1,8 +1,10 @@
 // `hongbao load`: the load client. Connects users, lets them shake and grab, and prints what both ends counted.
 
+import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { FastifyInstance } from 'fastify';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
-import { startLoadControl } from '../../clients/load/load-control.ts';
 import {
   LOAD_DESCRIPTORS,
   type LoadOptions,
@@ -12,13 +14,15 @@ import {
   parseUsers,
   type UserRange,
 } from '../../clients/load/load-options.ts';
+import { LoadSampler } from '../../clients/load/load-sampler.ts';
 import { type LoadPhase, LoadSteering } from '../../clients/load/load-steering.ts';
 import { countUnanswered, type LoadTotals } from '../../clients/load/load-totals.ts';
 import { formatComparison, formatProgress, formatResult } from '../../clients/load/print-result.ts';
 import { type LoadResult, runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts, type ServerCounts } from '../../clients/load/verify.ts';
 import { summarize } from '../../lib/monitor/latency-log.ts';
-import { countDescriptors } from '../../lib/server-options.ts';
+import { SampleSender } from '../../lib/monitor/sample-sender.ts';
+import { countDescriptors, isHttpUrl } from '../../lib/server-options.ts';
 import { checkWhole } from '../check-whole.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
@@ -47,6 +51,10 @@ const options = {
     type: 'string',
     array: true,
     describe: 'control API of each server: compare both ends, and exit with 1 if they differ',
+  },
+  monitor: {
+    type: 'string',
+    describe: 'address of a monitor that gets a sample every second, such as http://127.0.0.1:8989',
   },
   control: { type: 'number', describe: 'port of an HTTP control on this machine: GET /status, PUT /qps (hongbao qps)' },
   json: { type: 'string', describe: 'file to write the result to, as JSON' },
@@ -79,15 +87,19 @@ async function load(args: Parsed): Promise<void> {
   if (urls.length > 0) before = await readServerCounts(urls).catch(failVerify);
   const steering = new LoadSteering(asked);
   const control = args.control === undefined ? undefined : await startControl(steering, args.control);
+  const sampling = args.monitor === undefined ? undefined : startSampling(args.monitor, asked, steering, control);
   const progress = new Progress(asked);
   const compare = async (totals: LoadTotals) => {
     if (before !== undefined) comparisons = await compareWithServers(urls, before, totals).catch(failVerify);
   };
-  const result = await runLoad(asked, progress.show, compare, steering)
+  const result = await runLoad(asked, progress.show, compare, steering, sampling?.sampler)
     .catch((error: Error) => {
       throw new UsageError(error.message);
     })
-    .finally(() => control?.close());
+    .finally(async () => {
+      await sampling?.stop();
+      await control?.close();
+    });
   progress.end();
 
   const lines = formatResult(asked, result, steering.rates);
@@ -135,16 +147,46 @@ function readOptions(args: Parsed): LoadOptions {
     threads: Math.min(threads, connections),
     grab,
     drainSeconds,
+    sampled: args.monitor !== undefined,
   };
 }
 
 async function startControl(steering: LoadSteering, port: number) {
   checkWhole('control', port, 0, 65_535);
+  const { startLoadControl } = await import('../../clients/load/load-control.ts');
   const control = await startLoadControl(steering, port).catch((error: Error) => {
     throw new UsageError(`--control: ${error.message}`);
   });
   process.stderr.write(`control at ${control.listeningOrigin}\n`);
   return control;
+}
+
+/** Makes samples of the test and sends them to a monitor. */
+function startSampling(
+  monitor: string,
+  { users: [first, last] }: LoadOptions,
+  steering: LoadSteering,
+  control: FastifyInstance | undefined,
+) {
+  if (!isHttpUrl(monitor)) throw new UsageError(`--monitor must be an address such as http://127.0.0.1:8989`);
+  const sender = new SampleSender(new URL(monitor), (error) => process.stderr.write(`${error.message}\n`));
+  const sampler = new LoadSampler({
+    origin: {
+      source: `load:${first}-${last}`,
+      run: randomBytes(6).toString('hex'),
+      role: 'client',
+      ...(control === undefined ? {} : { controlPort: (control.server.address() as AddressInfo).port }),
+    },
+    readQps: () => steering.qps,
+    onSample: (sample) => sender.send(sample),
+  });
+  return {
+    sampler,
+    stop: async () => {
+      sampler.stop();
+      await sender.close();
+    },
+  };
 }
 
 function rangeOf(connections: number): UserRange {
@@ -200,18 +242,23 @@ function toJson(
 class Progress {
   readonly #users: number;
   readonly #line = new ProgressLine();
+  readonly #durationSeconds: number;
+  #shakingAt: number | undefined;
   #last = { atMs: performance.now(), answered: 0 };
 
   constructor(asked: LoadOptions) {
     this.#users = asked.users[1] - asked.users[0] + 1;
+    this.#durationSeconds = asked.durationSeconds;
   }
 
   readonly show = (phase: LoadPhase, totals: LoadTotals): void => {
-    if (!this.#line.isDue(phase)) return;
     const now = performance.now();
+    if (phase === 'shaking') this.#shakingAt ??= now;
+    if (!this.#line.isDue(phase)) return;
     const perSecond = ((totals.answered - this.#last.answered) * 1000) / (now - this.#last.atMs);
     this.#last = { atMs: now, answered: totals.answered };
-    this.#line.print(formatProgress(phase, totals, this.#users, perSecond));
+    const time = { seconds: (now - (this.#shakingAt ?? now)) / 1000, ofSeconds: this.#durationSeconds };
+    this.#line.print(formatProgress(phase, totals, this.#users, perSecond, time));
   };
 
   end(): void {

@@ -13,7 +13,7 @@ import { type Machine, type MillionPlan, planMillion } from '../million/plan.ts'
 import { findMillionFaults, formatMillion, toMillionJson } from '../million/print-million.ts';
 import { readFilesLeft, readKernelMemory } from '../million/proc-files.ts';
 import { type MillionResult, runMillion } from '../million/run-million.ts';
-import { ProgressLine } from '../progress-line.ts';
+import { type Progress, ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -87,6 +87,7 @@ async function million(args: Parsed): Promise<void> {
 
 async function run(args: Parsed, plan: MillionPlan, directory: string, family: Family): Promise<MillionResult> {
   const progress = new ProgressLine();
+  let shakingAt: number | undefined;
   try {
     return await runMillion(
       {
@@ -103,7 +104,9 @@ async function run(args: Parsed, plan: MillionPlan, directory: string, family: F
         warmUpData: join(directory, 'warm-up'),
         durability: args.durability,
         onProgress: (phase, how) => {
-          if (progress.isDue(phase)) progress.print(how === '' ? phase : `${phase}: ${how}`);
+          if (phase === 'shaking') shakingAt ??= performance.now();
+          const time = phase === 'shaking' ? { done: secondsSince(shakingAt!), total: args.duration } : {};
+          progress.show({ phase, ...readCounted(how), ...time });
         },
       },
       family,
@@ -111,6 +114,17 @@ async function run(args: Parsed, plan: MillionPlan, directory: string, family: F
   } finally {
     progress.end();
   }
+}
+
+/** What the run says of a phase, as a progress bar takes it: `3 of 10` in numbers, anything else as it is. */
+function readCounted(how: string): Omit<Progress, 'phase'> {
+  const counted = /^(\d+) of (\d+)$/.exec(how);
+  if (counted !== null) return { done: Number(counted[1]), total: Number(counted[2]) };
+  return how === '' ? {} : { how };
+}
+
+function secondsSince(atMs: number): number {
+  return (performance.now() - atMs) / 1000;
 }
 
 function finish(args: Parsed, plan: MillionPlan, result: MillionResult): void {

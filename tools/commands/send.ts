@@ -1,4 +1,4 @@
-// `hongbao send`: sends packets to users, who are told and grab a share each, or shows a send.
+// `hongbao send`: sends packets to users, who are told and grab a share each; shows, pauses, resumes, or closes a send.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
@@ -15,6 +15,10 @@ const options = {
   mode: { choices: ['lucky', 'line', 'equal'] as const, default: 'lucky', describe: 'how a packet is split' },
   expires: { type: 'number', describe: 'seconds that a packet lives  [default: a day]' },
   show: { type: 'number', describe: 'show the send with this id instead of starting one' },
+  close: { type: 'number', describe: 'create nothing more of the send with this id; what is out can still be grabbed' },
+  pause: { type: 'number', describe: 'create nothing more of the send with this id, until it is resumed' },
+  resume: { type: 'number', describe: 'go on creating the send with this id' },
+  list: { type: 'boolean', default: false, describe: 'list the last sends, newest first' },
   wait: { type: 'boolean', default: false, describe: 'wait until every packet is grabbed or has expired' },
   ...controlOption,
 } as const;
@@ -27,6 +31,9 @@ export const sendCommand: CommandModule<object, SendArguments> = {
   builder: (yargs) =>
     yargs
       .options(options)
+      .conflicts('show', ['close', 'pause', 'resume'])
+      .conflicts('close', ['pause', 'resume'])
+      .conflicts('pause', 'resume')
       .example(
         '$0 send --count 2000 --rate 200 --shares 3 --total 300 --users 0:9999',
         '3.00 yuan to 3 users, 2,000 times',
@@ -36,13 +43,17 @@ export const sendCommand: CommandModule<object, SendArguments> = {
 };
 
 async function send(args: ArgumentsCamelCase<SendArguments>): Promise<void> {
-  const { control, show } = args;
+  const { control, show, close, pause, resume } = args;
+  if (args.list) return printJson(await callControl(control, 'GET', '/sends'));
   if (show !== undefined) return printJson(await callControl(control, 'GET', `/sends/${show}`));
+  if (close !== undefined) return printJson(await callControl(control, 'POST', `/sends/${close}/close`));
+  if (pause !== undefined) return printJson(await callControl(control, 'POST', `/sends/${pause}/pause`));
+  if (resume !== undefined) return printJson(await callControl(control, 'POST', `/sends/${resume}/resume`));
   const users = args.users === undefined ? undefined : parseUsers(args.users);
   const total = args.total === undefined ? undefined : parseTotal(args.total);
   if (args.count === undefined || total === undefined || users === undefined) {
     throw new UsageError(
-      'a send needs --count, --total CENTS or LOW:HIGH, and --users FIRST:LAST; or --show with an id',
+      'a send needs --count, --total CENTS or LOW:HIGH, and --users FIRST:LAST; or --show, --close, --pause or --resume with an id',
     );
   }
   const { count, rate, shares, mode, expires: expiresInSeconds } = args;

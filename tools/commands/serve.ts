@@ -1,10 +1,13 @@
 // `hongbao serve`: runs a server until it is told to stop, and prints latency histograms on stdout meanwhile.
 
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { formatCount } from '../../lib/monitor/text-table.ts';
 import { WAIT_STRATEGIES, type WaitStrategyName } from '../../lib/ring/wait-strategy.ts';
 import type { Server } from '../../lib/server.ts';
 import { ServerError } from '../../lib/server-error.ts';
 import { DEFAULT_SERVER_OPTIONS as DEFAULTS, DURABILITIES, TRANSPORTS } from '../../lib/server-options.ts';
+import { logOptions, openLog } from '../log.ts';
+import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -57,6 +60,22 @@ const options = {
     default: DEFAULTS.segmentBytes,
     describe: 'bytes after which a segment of the journal is closed',
   },
+  samples: {
+    type: 'boolean',
+    default: DEFAULTS.samples,
+    describe: 'take a sample of everything each second, for the dashboard (--no-samples does not)',
+  },
+  'run-log': {
+    type: 'boolean',
+    default: DEFAULTS.runLog,
+    describe: 'write the samples into DATA/runs, for hongbao report (--no-run-log does not)',
+  },
+  monitor: {
+    type: 'string',
+    default: DEFAULTS.monitor,
+    describe: 'address of another monitor that gets the samples too, such as http://10.0.0.5:8990',
+    defaultDescription: 'none',
+  },
   wallet: {
     type: 'string',
     default: DEFAULTS.wallet,
@@ -68,16 +87,7 @@ const options = {
     default: 10,
     describe: 'how often latency histograms are printed on stdout; 0 means never',
   },
-  'log-level': {
-    choices: ['debug', 'info', 'warn', 'error', 'silent'] as const,
-    default: 'info',
-    describe: 'what is logged on stderr',
-  },
-  'log-pretty': {
-    type: 'boolean',
-    default: process.stderr.isTTY === true,
-    describe: 'log lines for people instead of JSON; so by itself on a terminal',
-  },
+  ...logOptions,
 } as const;
 
 /** A second signal this soon is the first one once more: a terminal tells us and whoever started us, who passes it on. */
@@ -100,17 +110,27 @@ async function serve(args: Parsed): Promise<void> {
   // Loaded only when it serves: --help and mistakes answer at once.
   const { startServer } = await import('../../lib/server.ts');
   const { formatInterval } = await import('../../lib/monitor/interval-report.ts');
-  const { openLog } = await import('../log.ts');
   const log = openLog(args.logLevel, args.logPretty);
+  const replay = new ProgressLine();
   let server: Server;
   try {
     server = await startServer(toServerOptions(args), {
-      onError: (error) => log.error({ err: error }, error.message),
-      onInfo: (sentence) => log.info(sentence),
+      onError: (error) => {
+        replay.end();
+        log.error({ err: error }, error.message);
+      },
+      onInfo: (sentence) => {
+        replay.end();
+        log.info(sentence);
+      },
+      onRecoveryProgress: (bytes, ofBytes) =>
+        replay.show({ phase: 'replay', done: bytes, total: ofBytes, how: `${inMB(bytes)} of ${inMB(ofBytes)} MB` }),
     });
   } catch (error) {
     if (error instanceof ServerError) throw new UsageError(error.message);
     throw error;
+  } finally {
+    replay.end();
   }
   const { sets, acceptors, workers, maxConnections } = server.options;
   log.info(
@@ -121,8 +141,9 @@ async function serve(args: Parsed): Promise<void> {
     log.warn('money is kept in memory only: it does not survive the end of this process');
   }
 
+  const latency = server.latency.openInterval();
   const printInterval = () => {
-    const lines = formatInterval(new Date(), server.takeInterval(), server.latency.takeInterval());
+    const lines = formatInterval(new Date(), server.takeInterval(), latency.take());
     if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
   };
   const report = args.reportSeconds > 0 ? setInterval(printInterval, args.reportSeconds * 1000) : undefined;
@@ -149,6 +170,10 @@ async function serve(args: Parsed): Promise<void> {
   process.once('SIGTERM', stop);
 }
 
+function inMB(bytes: number): string {
+  return formatCount(bytes / 2 ** 20);
+}
+
 function toServerOptions(args: Parsed) {
   return {
     host: args.host,
@@ -168,6 +193,9 @@ function toServerOptions(args: Parsed) {
     durability: args.durability,
     keepSegments: args.keepSegments,
     segmentBytes: args.segmentBytes,
+    samples: args.samples,
+    runLog: args.runLog,
+    monitor: args.monitor,
     wallet: args.wallet,
   };
 }

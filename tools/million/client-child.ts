@@ -1,7 +1,6 @@
 // One of the load clients of a run: a load engine in the main thread, which spares the memory of a second one. Does what its
 // parent says over the IPC channel, and ends with it.
 
-import { encodeIntoCompressedBase64 } from 'hdr-histogram-js';
 import { LoadEngine } from '../../clients/load/load-engine.ts';
 import { countUsers, type LoadOptions } from '../../clients/load/load-options.ts';
 import { probeHandles } from '../../lib/handles/handle-probe.ts';
@@ -46,10 +45,8 @@ function shake(fromMs: number, untilMs: number, offsetMs: number): void {
 async function end(): Promise<void> {
   clearInterval(reports);
   if (engine !== undefined) {
-    const { shakeLatency, grabLatency } = engine;
     engine.end();
-    const latency = { shake: encodeIntoCompressedBase64(shakeLatency), grab: encodeIntoCompressedBase64(grabLatency) };
-    await say({ kind: 'ended', latency });
+    await say({ kind: 'ended', latency: engine.takeLatency() });
   }
   process.exit(0);
 }

@@ -3,10 +3,12 @@
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeFromCompressedBase64, type JsHistogram } from 'hdr-histogram-js';
+import type { JsHistogram } from 'hdr-histogram-js';
 import { addTotals, countUnanswered, type LoadTotals } from '../../clients/load/load-totals.ts';
 import type { Comparison } from '../../clients/load/verify.ts';
-import { buildMicroseconds } from '../../lib/monitor/latency-log.ts';
+import { decodeLatency } from '../../lib/monitor/latency-coding.ts';
+import { buildMicroseconds } from '../../lib/monitor/microseconds.ts';
+
 import type { ServerOptions } from '../../lib/server-options.ts';
 import { readCpuUs } from '../proc-stat.ts';
 import type { Family } from './family.ts';
@@ -263,7 +265,7 @@ function addUp(pairs: readonly Pair[]): LoadTotals {
 
 function merge(encoded: readonly string[]): JsHistogram {
   const histogram = buildMicroseconds();
-  for (const one of encoded) histogram.add(decodeFromCompressedBase64(one) as JsHistogram);
+  for (const one of encoded) histogram.add(decodeLatency(one));
   return histogram;
 }
 

@@ -49,6 +49,20 @@ t.test('a journal that is right passes with difference 0', async (t) => {
   t.match(result.records, { DROP_OPEN: 2, WIN: 3, GRAB: 7, PACKET_OPEN: 5, PACKET_CLOSE: 2, SETTLE: 1 });
 });
 
+t.test('an audit tells after each segment how much of the journal is booked', async (t) => {
+  const directory = t.testdir();
+  writeStory(directory);
+  const told: [number, number][] = [];
+  const { bytes } = await runAudit(directory, { threads: 2, onProgress: (...progress) => told.push(progress) });
+  const [first, second] = told;
+  t.ok(first[0] > 0 && first[0] < second[0] && second[0] < bytes, 'it grows');
+  t.strictSame(told, [
+    [first[0], bytes],
+    [second[0], bytes],
+    [bytes, bytes],
+  ]);
+});
+
 t.test('the journal directory will do as well', async (t) => {
   const directory = t.testdir();
   writeStory(directory);

@@ -3,7 +3,8 @@
 import t from 'tap';
 import { emptyTotals } from '../../../clients/load/load-totals.ts';
 import type { Comparison } from '../../../clients/load/verify.ts';
-import { buildMicroseconds } from '../../../lib/monitor/latency-log.ts';
+import { buildMicroseconds } from '../../../lib/monitor/microseconds.ts';
+
 import { describeEnd } from '../../../tools/million/family.ts';
 import { costPerConnection } from '../../../tools/million/memory-watch.ts';
 import { findMillionFaults, formatCheck, formatMillion, toMillionJson } from '../../../tools/million/print-million.ts';
