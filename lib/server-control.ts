@@ -6,6 +6,7 @@ import { CampaignError } from './packets/campaign-error.ts';
 import type { DropStatus } from './packets/drop-campaigns.ts';
 import type { SendStatus } from './packets/send-campaigns.ts';
 import type { AddressCounts } from './server-addresses.ts';
+import { CampaignLog } from './server-campaign-log.ts';
 import type { ServerHistory } from './server-history.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import type { ServerMonitor } from './server-monitor.ts';
@@ -24,6 +25,8 @@ export interface ControlParts {
   host: string;
   readAddresses: () => Promise<AddressCounts>;
   readNowMs: () => number;
+  /** Takes a sentence for the log. */
+  onInfo: (sentence: string) => void;
 }
 
 /** Drops, and sends, that a list has at the most, and that a live view shows. */
@@ -40,6 +43,7 @@ export function makeControlTarget({
   host,
   readAddresses,
   readNowMs,
+  onInfo,
 }: ControlParts): ControlTarget {
   /** Waits until everything is durable that main has seen so far. */
   const settled = () => work.journal.whenDurable(work.journal.mark());
@@ -47,9 +51,11 @@ export function makeControlTarget({
     if (history.isKept) return history;
     throw new CampaignError('not_found', 'this server keeps no records: it holds money in memory only');
   };
+  const log = new CampaignLog(work.drops, work.sends, onInfo);
   /** What was done to a campaign, once that is on the disk. */
-  const held = async <T>(status: T): Promise<T> => {
+  const held = async <T extends { id: number }>(kind: 'drop' | 'send', what: string, status: T): Promise<T> => {
     work.keepHolds();
+    log.changed(kind, status.id, what);
     return status;
   };
   return {
@@ -68,7 +74,11 @@ export function makeControlTarget({
       };
     },
     addresses: readAddresses,
-    createDrop: (body) => work.drops.create(body, readNowMs),
+    createDrop: async (body) => {
+      const drop = await work.drops.create(body, readNowMs);
+      log.dropStarted(drop);
+      return drop;
+    },
     drop: async (id) => {
       const status = work.drops.status(id);
       await settled();
@@ -79,10 +89,14 @@ export function makeControlTarget({
       await settled();
       return { drops };
     },
-    pauseDrop: async (id) => held(work.drops.pause(id)),
-    resumeDrop: async (id) => held(work.drops.resume(id, readNowMs())),
+    pauseDrop: async (id) => held('drop', 'is paused', work.drops.pause(id)),
+    resumeDrop: async (id) => held('drop', 'goes on', work.drops.resume(id, readNowMs())),
     closeDrop: (id) => work.drops.close(id),
-    createSend: (body) => work.sends.create(body, readNowMs),
+    createSend: async (body) => {
+      const send = await work.sends.create(body, readNowMs);
+      log.sendStarted(send);
+      return send;
+    },
     send: async (id) => {
       const status = work.sends.status(id);
       await settled();
@@ -93,9 +107,9 @@ export function makeControlTarget({
       await settled();
       return { sends };
     },
-    pauseSend: async (id) => held(work.sends.pause(id)),
-    resumeSend: async (id) => held(work.sends.resume(id, readNowMs())),
-    closeSend: async (id) => held(work.sends.close(id)),
+    pauseSend: async (id) => held('send', 'is paused', work.sends.pause(id)),
+    resumeSend: async (id) => held('send', 'goes on', work.sends.resume(id, readNowMs())),
+    closeSend: async (id) => held('send', 'is closed: it creates no more', work.sends.close(id)),
     packet: async (id) => {
       const view = work.packets.view(id);
       await settled();

@@ -330,6 +330,7 @@ export class Server {
       host: controlHost,
       readAddresses: () => readAddresses(this.#threads.acceptors),
       readNowMs: this.#readNowMs,
+      onInfo: (sentence) => this.#events.onInfo?.(sentence),
     });
     const control = buildControlServer(target, (error) => this.#events.onError(error));
     this.#control = control;

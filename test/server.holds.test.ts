@@ -12,9 +12,10 @@ import { waitFor } from './net/raw-client.ts';
 import { call } from './net/test-server.ts';
 
 async function start(t: Test, data: string) {
+  const logged: string[] = [];
   const server = await startServer(
     { port: 0, controlPort: 0, packetSlots: 1024, data },
-    { onError: (error) => t.fail(error.message) },
+    { onError: (error) => t.fail(error.message), onInfo: (sentence) => logged.push(sentence) },
   );
   t.teardown(() => server.stop());
   const ask = async (method: 'GET' | 'POST', path: string, body?: object) => {
@@ -22,7 +23,7 @@ async function start(t: Test, data: string) {
     if (answer.status >= 400) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
     return answer.body;
   };
-  return { server, ask };
+  return { server, ask, logged };
 }
 
 t.test('what is paused or cut short stays so over a restart, and the books add up', async (t) => {
@@ -35,8 +36,11 @@ t.test('what is paused or cut short stays so over a restart, and the books add u
   await waitFor('something of each', async () => (await first.ask('GET', '/sends/3')).created > 2);
   const pausedDrop = await first.ask('POST', '/drops/1/pause');
   t.match(pausedDrop, { isPaused: true, state: 'releasing' });
-  const pausedSend = await first.ask('POST', '/sends/1/pause');
+  t.match(await first.ask('POST', '/sends/1/pause'), { isPaused: true, state: 'creating' });
   t.match(await first.ask('POST', '/sends/2/close'), { state: 'closing' });
+  // What was on its way to the disk still becomes a packet.
+  await sleep(700);
+  const pausedSend = await first.ask('GET', '/sends/1');
   await sleep(300);
   t.equal((await first.ask('GET', '/drops/1')).released, pausedDrop.released);
   t.equal((await first.ask('GET', '/sends/1')).created, pausedSend.created);
@@ -45,11 +49,24 @@ t.test('what is paused or cut short stays so over a restart, and the books add u
     (await first.ask('GET', '/drops')).drops.map(({ id }: { id: number }) => id),
     [2, 1],
   );
+  t.match(await first.ask('POST', '/drops/2/close'), { state: 'closed' });
+  t.strictSame(
+    first.logged.filter((sentence) => !sentence.startsWith('recovered')),
+    [
+      'drop 1 starts: 500 packets, 100 a second, 500.00 yuan',
+      'drop 2 starts: 500 packets, 100 a second, 500.00 yuan',
+      ...[1, 2, 3].map((id) => `send ${id} starts: 500 packets, 100 a second`),
+      'drop 1 is paused',
+      'send 1 is paused',
+      'send 2 is closed: it creates no more',
+      'drop 2 is over: 0 of 500 packets won, 0.00 yuan; 500.00 go back',
+    ],
+    'a line for each thing that an operator did, and for what is over',
+  );
   await first.server.stop();
 
   const second = await start(t, data);
   t.match(await second.ask('GET', '/drops/1'), { isPaused: true });
-  t.match(await second.ask('GET', '/drops/2'), { isPaused: false });
   t.match(await second.ask('GET', '/sends/1'), { isPaused: true, created: pausedSend.created });
   t.match(await second.ask('GET', '/sends/2'), { state: 'closing', created: cut });
   t.match(await second.ask('GET', '/sends/3'), { isPaused: false, state: 'creating' });

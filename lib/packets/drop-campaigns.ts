@@ -88,6 +88,8 @@ const KEPT_CLOSED = 10_000;
 const MOVE_AFTER_MS = 1000;
 
 export class DropCampaigns {
+  /** Told of a drop that is closed now. */
+  onClosed: (drop: DropStatus) => void = () => {};
   readonly #table: DropTable;
   readonly #splitDrop: DropSplitter;
   readonly #drawSeed: () => Uint8Array;
@@ -419,6 +421,7 @@ export class DropCampaigns {
     this.#table.close(drop.slot);
     this.#giveRun(drop.firstAmount, drop.count);
     this.#bySlot[drop.slot] = undefined;
+    this.onClosed(this.status(drop.id));
   }
 
   #find(id: number): Drop {

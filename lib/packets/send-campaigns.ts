@@ -89,6 +89,8 @@ const TICK_PACKETS = 2000;
 const NO_NOTE = new Uint8Array(0);
 
 export class SendCampaigns {
+  /** Told of a send that is closed now. */
+  onClosed: (send: SendStatus) => void = () => {};
   readonly #table: PacketTable;
   readonly #packets: SentPackets;
   readonly #log: MovementLog;
@@ -168,6 +170,7 @@ export class SendCampaigns {
       if (isComplete && send.open.size === 0) {
         send.state = 'closed';
         this.#active.delete(send);
+        this.onClosed(this.status(send.id));
       }
     }
   }
