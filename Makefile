@@ -7,7 +7,7 @@ HONGBAO = node tools/hongbao.js
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load drop send status audit chaos sim bench bench-grabs million test check format pack clean
+.PHONY: help install run load drop send status watch monitor experiment report audit chaos sim bench bench-grabs million test check format pack clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,18 @@ send: node_modules/.installed ## send packets to users, who are told and grab
 status: node_modules/.installed ## show what a running server says of itself
 	@$(HONGBAO) status $(ARGS)
 
+watch: node_modules/.installed ## watch a running server and its load clients, second by second
+	@$(HONGBAO) watch $(ARGS)
+
+monitor: node_modules/.installed ## gather and show the samples of several servers and load clients
+	@$(HONGBAO) monitor $(ARGS)
+
+experiment: node_modules/.installed ## the whole published experiment on this machine, with verdict and report; --quick for a minute of it
+	@$(HONGBAO) experiment $(ARGS)
+
+report: node_modules/.installed ## draw the charts of the newest run in ./data into ./report
+	@$(HONGBAO) report $(or $(ARGS),data)
+
 audit: node_modules/.installed ## check the journal of ./data with a second reader
 	@$(HONGBAO) audit $(or $(ARGS),data)
 
@@ -59,6 +71,7 @@ test: check ## lint, type check, and all tests
 check: node_modules/.installed ## lint, types, who may import whom, dead code
 	biome check
 	tsc --noEmit
+	tsc -p lib/control/page
 	depcruise --config .dependency-cruiser.cjs lib clients tools test
 	knip
 

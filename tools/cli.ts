@@ -1,17 +1,21 @@
-// The command line: hongbao serve | load | qps | million | drop | send | status | audit | verify. Each command is a file in commands/.
+// The command line: hongbao COMMAND. Each command is a file in commands/.
 
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../lib/version.ts';
 import { auditCommand } from './commands/audit.ts';
 import { dropCommand } from './commands/drop.ts';
+import { experimentCommand } from './commands/experiment.ts';
 import { loadCommand } from './commands/load.ts';
 import { millionCommand } from './commands/million.ts';
+import { monitorCommand } from './commands/monitor.ts';
 import { qpsCommand } from './commands/qps.ts';
+import { reportCommand } from './commands/report.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
 import { verifyCommand } from './commands/verify.ts';
+import { watchCommand } from './commands/watch.ts';
 import { UsageError } from './usage-error.ts';
 
 await yargs(hideBin(process.argv))
@@ -21,12 +25,19 @@ await yargs(hideBin(process.argv))
   .command(loadCommand)
   .command(qpsCommand)
   .command(millionCommand)
+  .command(monitorCommand)
+  .command(experimentCommand)
+  .command(reportCommand)
   .command(dropCommand)
   .command(sendCommand)
   .command(statusCommand)
+  .command(watchCommand)
   .command(auditCommand)
   .command(verifyCommand)
-  .demandCommand(1, 'say what to do: serve, load, qps, million, drop, send, status, audit or verify')
+  .demandCommand(
+    1,
+    'say what to do: serve, load, drop, send, status, watch, monitor, experiment, report, qps, million, audit or verify',
+  )
   .strict()
   .recommendCommands()
   .wrap(Math.min(110, process.stdout.columns ?? 110))

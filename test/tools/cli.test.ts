@@ -10,7 +10,7 @@ import { collect, makeDataDirectory, runCommand, ServerProcess } from '../server
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-for (const command of ['serve', 'load', 'qps', 'drop', 'send', 'status']) {
+for (const command of ['serve', 'load', 'qps', 'drop', 'send', 'status', 'watch', 'monitor', 'experiment', 'report']) {
   t.test(`hongbao ${command} --help explains itself`, async (t) => {
     const { code, stdout } = await runCommand([command, '--help']);
     t.equal(code, 0);
@@ -44,6 +44,12 @@ t.test('a mistake is one line that says what to do, and exit code 1', async (t) 
     [['drop', '--count', '5'], /needs --count and --budget/],
     [['send', '--count', '5'], /a send needs/],
     [['status', '--control', 'http://127.0.0.1:1'], /cannot reach the control API/],
+    [['watch', '--control', 'http://127.0.0.1:1'], /cannot watch/],
+    [['monitor', '--port', '70000'], /--port must be a whole number from 0 to 65535/],
+    [['serve', '--monitor', 'nonsense', '--data', data], /--monitor must be an address/],
+    [['load', '--monitor', 'nonsense'], /--monitor must be an address/],
+    [['drop', '--pause', '1', '--close', '1'], /mutually exclusive/],
+    [['drop', '--pause', '1', '--control', 'http://127.0.0.1:1'], /cannot reach the control API/],
   ];
   for (const [args, message] of mistakes) {
     const { code, stderr } = await runCommand(args);
