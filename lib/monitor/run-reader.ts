@@ -17,19 +17,21 @@ export interface Run {
 
 /**
  * Reads the run that begins in a file.
- * @param path of the first file, NAME.ndjson; those behind it are found by themselves
+ * @param path of its first file, NAME.ndjson, or of the first that is left, NAME.3.ndjson; those behind it are found by
+ * themselves
  * @throws {Error} when it cannot be read, or is not a run log
  */
 export async function readRun(path: string): Promise<Run> {
   const run: Omit<Run, 'header'> & { header?: RunHeader } = { samples: [], marks: [], badLines: 0 };
-  for (let file = 0, next = path; file === 0 || existsSync(next); file++) {
+  const [, name = path, number = '0'] = /^(.*?)(?:\.(\d+))?\.ndjson$/.exec(path) ?? [];
+  const first = Number(number);
+  for (let file = first, next = path; file === first || existsSync(next); file++) {
     for await (const line of createInterface({ input: createReadStream(next), crlfDelay: Number.POSITIVE_INFINITY })) {
       if (line === '') continue;
       if (!takeLine(run, line)) run.badLines++;
       if (run.header === undefined) throw new Error(`${next} is not a run log`);
     }
-    next = path.replace(/\.ndjson$/, `.${file + 1}.ndjson`);
-    if (next === path) break;
+    next = `${name}.${file + 1}.ndjson`;
   }
   if (run.header === undefined) throw new Error(`${path} is not a run log: it is empty`);
   return run as Run;

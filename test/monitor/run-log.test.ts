@@ -1,6 +1,6 @@
 // Tries the run log: what is written is read back, over rotated files too; old files go; a disk that fails is told once.
 
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { makeRunHeader } from '../../lib/monitor/run-header.ts';
@@ -49,6 +49,10 @@ t.test('a log that grows goes on in another file, and is read as one; each file 
     samples.map(({ sequence }) => sequence),
     Array.from({ length: 100 }, (_, i) => i),
   );
+  rmSync(log.path);
+  const rest = await readRun(join(directory, 'run.1.ndjson'));
+  t.equal(rest.samples.at(-1)!.sequence, 99, 'also when the first file is gone');
+  t.ok(rest.samples[0].sequence > 0);
 });
 
 t.test('the oldest files go when all runs together are too much', async (t) => {

@@ -357,8 +357,9 @@ t.test('a mistake is one line, and exit code 1', async (t) => {
     t.match(stderr.trim(), message);
     t.equal(stderr.trim().split('\n').length, 1, 'one line');
   }
-  await t.rejects(loadRun(fileOf('empty.ndjson', '')), UsageError);
-  await t.rejects(loadRun(fileOf('other.ndjson', '{"type":"run"}\n')), UsageError);
+  const isNoRunLog = { constructor: UsageError, message: /^cannot read the run: .* is not a run log/ };
+  await t.rejects(loadRun(fileOf('empty.ndjson', '')), isNoRunLog);
+  await t.rejects(loadRun(fileOf('other.ndjson', '{"type":"run"}\n')), isNoRunLog);
   await t.rejects(writeReport(await loadRun(whole), join(whole, 'x'), { language: 'en' }), {
     constructor: UsageError,
     message: /^cannot write the report to .*$/,
