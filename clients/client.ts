@@ -8,6 +8,7 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../lib/protocol/classic-layout.ts';
 import {
@@ -19,7 +20,9 @@ import {
   type RichNotice,
   readRecords,
   readSend,
+  readSlowDown,
   type Sent,
+  type SlowDown,
   type WalletResult,
   type Welcome,
 } from '../lib/protocol/extended.ts';
@@ -57,6 +60,8 @@ export interface HongbaoClientEvents {
   reconnect: [];
   /** The server sent an ERROR that answers no request, such as that this connection was replaced by another. */
   'server-error': [ErrorBody];
+  /** The server asks for patience; only sessions opened with `hello` are told. The client obeys by itself. */
+  'slow-down': [SlowDown];
 }
 
 /** How the session was opened, to open it again. */
@@ -75,6 +80,9 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   #isClosed = false;
   #reconnectTimer: NodeJS.Timeout | undefined;
   #reconnectTries = 0;
+  /** Asked for by the server: no shake before, on the clock of performance.now(), and the least time between two. */
+  #quietUntilMs = 0;
+  #intervalMs = 0;
 
   private constructor(options: ClientOptions) {
     super();
@@ -117,8 +125,16 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     return welcome as Welcome;
   }
 
-  /** Shakes once. Not to be repeated blindly: each shake can win. */
+  /**
+   * Shakes once. Not to be repeated blindly: each shake can win. While the server asks for patience it waits before it
+   * shakes.
+   */
   shake(): Promise<ShakeResultOf> {
+    const waitMs = this.#takePatience();
+    return waitMs > 0 ? sleep(waitMs).then(() => this.#shakeNow()) : this.#shakeNow();
+  }
+
+  #shakeNow(): Promise<ShakeResultOf> {
     const bytes = new Uint8Array(SHAKE_BYTES);
     const stamp = this.#pending.nextStamp();
     writeShake(bytes, 0, stamp, this.#session?.userId ?? 0);
@@ -182,6 +198,20 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     this.#connecting?.destroy();
     this.#socket?.destroy();
     this.#lose(new ClientError('closed', 'the client was closed'));
+  }
+
+  /** How long to wait until the server wants another shake, each caller behind the one before; in milliseconds. */
+  #takePatience(): number {
+    const nowMs = performance.now();
+    const waitMs = this.#quietUntilMs - nowMs;
+    if (this.#intervalMs > 0) this.#quietUntilMs = Math.max(nowMs, this.#quietUntilMs) + this.#intervalMs;
+    return waitMs;
+  }
+
+  #onSlowDown(slowDown: SlowDown): void {
+    this.#quietUntilMs = performance.now() + slowDown.retryAfterMs;
+    this.#intervalMs = slowDown.intervalMs ?? 0;
+    this.emit('slow-down', slowDown);
   }
 
   #request(stamp: number, bytes: Uint8Array): Promise<unknown> {
@@ -287,7 +317,11 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return false;
     if (opcode === Opcode.RICH_NOTICE) this.emit('notice', body as RichNotice);
     else if (opcode === Opcode.ERROR) this.#onError(bytes, offset, body as ErrorBody);
-    else this.#pending.settle(bytes, offset, body);
+    else if (opcode === Opcode.SLOW_DOWN) {
+      const slowDown = readSlowDown(body);
+      if (slowDown === undefined) return false;
+      this.#onSlowDown(slowDown);
+    } else this.#pending.settle(bytes, offset, body);
     return true;
   }
 

@@ -6,6 +6,7 @@ import {
   MAX_KEY_BYTES,
   MAX_NOTE_CHARACTERS,
   MAX_RECORDS,
+  MAX_RETRY_AFTER_MS,
   MAX_SEND_CENTS,
   MAX_SEND_EXPIRY_SECONDS,
   MAX_SEND_SHARES,
@@ -166,6 +167,14 @@ export interface ErrorBody {
   message: string;
 }
 
+/** Body of SLOW_DOWN: the server has too much to do. Who does not obey is answered worse, but not closed for it. */
+export interface SlowDown {
+  /** Shake no more for so long, in milliseconds; already drawn at random, so that not everybody comes back at once. */
+  retryAfterMs: number;
+  /** The least time between two shakes from then on, in milliseconds, until it is told otherwise; left out for none. */
+  intervalMs?: number;
+}
+
 /** Every code that ERROR can carry, with its sentence. */
 export const ERROR_MESSAGES = {
   frame: 'the frame breaks the rules of the protocol; the connection is closed',
@@ -202,6 +211,15 @@ export function readSend(body: unknown): Send | undefined {
   if (!isWhole(totalCents, 1, MAX_SEND_CENTS) || !isWhole(shares, 1, MAX_SEND_SHARES)) return undefined;
   if (!isWhole(expiresInSeconds, 1, MAX_SEND_EXPIRY_SECONDS)) return undefined;
   return { users, totalCents, shares, key, mode, expiresInSeconds, note };
+}
+
+/** Judges an unpacked SLOW_DOWN body: for clients. Undefined if it has another shape. */
+export function readSlowDown(body: unknown): SlowDown | undefined {
+  if (!isMap(body)) return undefined;
+  const { retryAfterMs, intervalMs } = body;
+  if (!isWhole(retryAfterMs, 0, MAX_RETRY_AFTER_MS)) return undefined;
+  if (intervalMs !== undefined && !isWhole(intervalMs, 0, MAX_RETRY_AFTER_MS)) return undefined;
+  return intervalMs === undefined ? { retryAfterMs } : { retryAfterMs, intervalMs };
 }
 
 /** Tells whether an unpacked WALLET body is one: nil, or a map without keys. */

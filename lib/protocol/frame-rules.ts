@@ -50,6 +50,7 @@ export const CLIENT_RULES: FrameRules = acceptOnly([
   Opcode.RICH_GRAB_RESULT,
   Opcode.PONG,
   Opcode.ERROR,
+  Opcode.SLOW_DOWN,
   Opcode.SENT,
   Opcode.WALLET_RESULT,
   Opcode.RECORDS_RESULT,

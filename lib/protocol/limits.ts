@@ -40,3 +40,6 @@ export const DEFAULT_RECORDS = 20;
 
 /** Grabs of a packet that one RECORDS_RESULT tells of: some 60 bytes each, so that they fit a frame. */
 export const MAX_TOLD_GRABS = 250;
+
+/** The longest that a server may ask a client to wait, in milliseconds: an hour. */
+export const MAX_RETRY_AFTER_MS = 3_600_000;

@@ -18,6 +18,8 @@ export const Opcode = {
   PING: 0x0110,
   PONG: 0x0111,
   ERROR: 0x0112,
+  /** Unasked. */
+  SLOW_DOWN: 0x0113,
   // 0x012n concerns the user's own money.
   SEND: 0x0120,
   SENT: 0x0121,
