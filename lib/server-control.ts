@@ -2,12 +2,14 @@
 
 import type { ControlTarget } from './control/control-server.ts';
 import type { LiveCampaign } from './monitor/live.ts';
+import type { Level } from './net/level-words.ts';
 import { CampaignError } from './packets/campaign-error.ts';
 import type { DropStatus } from './packets/drop-campaigns.ts';
 import type { SendStatus } from './packets/send-campaigns.ts';
 import type { AddressCounts } from './server-addresses.ts';
 import { CampaignLog } from './server-campaign-log.ts';
 import type { ServerHistory } from './server-history.ts';
+import type { ServerLevels } from './server-levels.ts';
 import type { ServerMetrics } from './server-metrics.ts';
 import type { ServerMonitor } from './server-monitor.ts';
 import type { StatusBoard } from './server-status.ts';
@@ -20,6 +22,7 @@ export interface ControlParts {
   board: StatusBoard;
   metrics: ServerMetrics;
   history: ServerHistory;
+  levels: ServerLevels;
   watch: ServerMonitor;
   /** Where the control API listens. */
   host: string;
@@ -39,6 +42,7 @@ export function makeControlTarget({
   board,
   metrics,
   history,
+  levels,
   watch,
   host,
   readAddresses,
@@ -74,6 +78,15 @@ export function makeControlTarget({
       };
     },
     addresses: readAddresses,
+    level: async () => levels.status(),
+    forceLevel: async ({ level }) => {
+      levels.force(level as Level);
+      return levels.status();
+    },
+    releaseLevel: async () => {
+      levels.force(undefined);
+      return levels.status();
+    },
     createDrop: async (body) => {
       const drop = await work.drops.create(body, readNowMs);
       log.dropStarted(drop);

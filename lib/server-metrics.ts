@@ -35,6 +35,12 @@ const COUNTERS: readonly Definition[] = [
     label: 'result',
     read: ({ shakes: { won, none, overload } }) => ({ won, none, overload }),
   },
+  {
+    name: 'hongbao_shed_total',
+    help: 'Shed because of the level, by what; and sessions asked to slow down.',
+    label: 'what',
+    read: ({ shed: { shakes, side, slowDowns } }) => ({ shakes, side, slow_downs: slowDowns }),
+  },
   { name: 'hongbao_shakes_won_cents_total', help: 'Cents won by shaking.', read: (s) => s.shakes.wonCents },
   {
     name: 'hongbao_grabs_total',

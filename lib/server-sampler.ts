@@ -64,13 +64,16 @@ export class ServerSampler {
 
 /** Names of sample-fields.ts: the server's counts since its start. */
 function toTotals(counts: ServerCounts): Record<string, number> {
-  const { connections, requests, shakes, grabs, packets, money, notices, bytes, ring, journal } = counts;
+  const { connections, requests, shakes, grabs, packets, money, notices, bytes, ring, journal, shed } = counts;
   const totals: Record<string, number> = {
     connectionsAccepted: connections.accepted,
     shakesWon: shakes.won,
     shakesWonCents: shakes.wonCents,
     shakesNone: shakes.none,
     shakesOverload: shakes.overload,
+    shakesShed: shed.shakes,
+    sideShed: shed.side,
+    slowDowns: shed.slowDowns,
     packetsReleased: packets.released,
     releasedCents: packets.releasedCents,
     packetsSent: packets.sent,

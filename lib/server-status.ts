@@ -11,6 +11,7 @@ import type { DropCampaigns } from './packets/drop-campaigns.ts';
 import type { SentPackets } from './packets/sent-packets.ts';
 import { CounterReader } from './ring/counters.ts';
 import { measureFill } from './ring/ring.ts';
+import type { ServerLevels } from './server-levels.ts';
 import type { ServerMemory } from './server-threads.ts';
 import { WORKER_COUNTERS, WorkerCount, WorkerSum } from './sets/worker-counters.ts';
 
@@ -24,8 +25,11 @@ export interface ServerCounts {
   name: string;
   startedAt: string;
   uptimeSeconds: number;
-  /** 0: normal. */
+  /** How much is shed, 0 to 3: see net/level-words.ts; and how often that has changed. */
   level: number;
+  levelChanges: number;
+  /** Shed because of the level: shakes (among none and overload), records and the like; and how often sessions were told. */
+  shed: { shakes: number; side: number; slowDowns: number };
   connections: { open: number; accepted: number; closed: Partial<Record<CloseReason, number>> };
   /** By acceptor thread: connections that it has open. */
   acceptors: { open: number }[];
@@ -101,6 +105,7 @@ export class StatusBoard {
   readonly #drops: DropCampaigns;
   readonly #packets: SentPackets;
   readonly #journal: CounterReader;
+  readonly #levels: ServerLevels;
   readonly #durability: string;
   /** What was moved before this run. */
   readonly #before: RecoveredTotals;
@@ -111,6 +116,7 @@ export class StatusBoard {
 
   constructor(
     memory: ServerMemory,
+    levels: ServerLevels,
     drops: DropCampaigns,
     packets: SentPackets,
     latency: LatencyLog<LatencyKind>,
@@ -119,6 +125,7 @@ export class StatusBoard {
     before: RecoveredTotals,
   ) {
     this.#memory = memory;
+    this.#levels = levels;
     this.#acceptors = new CounterReader(memory.acceptorCounters, ACCEPTOR_COUNTERS);
     this.#workers = new CounterReader(memory.workerCounters, WORKER_COUNTERS);
     this.#drops = drops;
@@ -205,7 +212,13 @@ export class StatusBoard {
       name: this.#name,
       startedAt: this.#startedAt.toISOString(),
       uptimeSeconds: Math.floor((Date.now() - this.#startedAt.getTime()) / 1000),
-      level: 0,
+      level: this.#levels.level,
+      levelChanges: this.#levels.changes,
+      shed: {
+        shakes: net(AcceptorCount.shakesShed),
+        side: net(AcceptorCount.sideShed),
+        slowDowns: net(AcceptorCount.slowDowns),
+      },
       connections: {
         open: net(AcceptorCount.connectionsOpen),
         accepted: net(AcceptorCount.connectionsAccepted),

@@ -7,6 +7,7 @@ import { JOURNAL_COUNTERS } from './ledger/journal-counters.ts';
 import type { JournalThreadData } from './ledger/journal-thread.ts';
 import { ACCEPTOR_COUNTERS } from './net/acceptor-counters.ts';
 import type { AcceptorThreadData } from './net/acceptor-thread.ts';
+import { allocateLevels } from './net/level-words.ts';
 import { DEFAULT_NET_LIMITS, MAX_IN_FLIGHT } from './net/limits.ts';
 import { allocateDrops, type DropMemory } from './packets/drop-table.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
@@ -35,6 +36,8 @@ export interface ServerMemory {
   stop: SharedArrayBuffer;
   stopJournal: SharedArrayBuffer;
   openConnections: SharedArrayBuffer;
+  /** How much is shed: see net/level-words.ts. */
+  levels: SharedArrayBuffer;
   drops: DropMemory;
   packets: PacketMemory;
   mainDoorbell: SharedArrayBuffer;
@@ -108,6 +111,7 @@ export function allocateServer(options: ServerOptions): ServerMemory {
   return {
     stop: new SharedArrayBuffer(4),
     stopJournal: new SharedArrayBuffer(4),
+    levels: allocateLevels(),
     openConnections: new SharedArrayBuffer(4),
     drops: allocateDrops(options.sets),
     packets: allocatePackets(options.packetSlots, SHARE_ARENA_WORDS),
@@ -169,6 +173,7 @@ function startAcceptor(
     maxConnections: options.maxConnections,
     limits: { ...DEFAULT_NET_LIMITS, ...options.netLimits },
     openConnections: memory.openConnections,
+    levels: memory.levels,
     stock: memory.drops.stock,
     doorbell: memory.acceptorDoorbells[a],
     counters: memory.acceptorCounters[a],

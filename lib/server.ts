@@ -32,6 +32,7 @@ import { readAddresses } from './server-addresses.ts';
 import { makeControlTarget } from './server-control.ts';
 import { ServerError } from './server-error.ts';
 import { ServerHistory } from './server-history.ts';
+import { ServerLevels } from './server-levels.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { ServerMonitor } from './server-monitor.ts';
 import { type ServerOptions, settleOptions } from './server-options.ts';
@@ -89,6 +90,7 @@ export class Server {
   controlPort = 0;
   readonly #events: ServerEvents;
   readonly #memory: ServerMemory;
+  readonly #levels: ServerLevels;
   readonly #splitters: Piscina;
   readonly #history: ServerHistory;
   /** Added to the clock of this process, so that time never goes back behind what the journal has. */
@@ -115,6 +117,7 @@ export class Server {
       this.#fail = resolve;
     });
     this.#memory = allocateServer(options);
+    this.#levels = new ServerLevels(this.#memory, (sentence) => events.onInfo?.(sentence));
     this.#splitters = new Piscina({
       filename: moduleUrl('packets/split-task').href,
       minThreads: 0,
@@ -156,7 +159,16 @@ export class Server {
     await this.#work.restore();
     const before = recovery?.state.totals ?? NOTHING_BEFORE;
     const { drops, packets } = this.#work;
-    this.#board = new StatusBoard(memory, drops, packets, this.latency, SERVER_NAME, options.durability, before);
+    this.#board = new StatusBoard(
+      memory,
+      this.#levels,
+      drops,
+      packets,
+      this.latency,
+      SERVER_NAME,
+      options.durability,
+      before,
+    );
     await this.#startThreads(recovery);
     this.#monitor = new ServerMonitor({
       options,
@@ -167,6 +179,7 @@ export class Server {
     });
     await this.#listenForControl(this.#monitor);
     await this.#monitor.start();
+    this.#levels.start();
     this.#isServing = true;
     this.#work.settleReservations();
     if (recovery !== undefined) this.#history.fold(recovery.end.segment - 1);
@@ -196,6 +209,7 @@ export class Server {
     this.#isStopping = true;
     this.#isServing = false;
     clearTimeout(this.#generator);
+    this.#levels.stop();
     const message: StopMessage = { kind: 'stop' };
     const { acceptors, workers, journal, mainPorts, acceptorPorts } = this.#threads;
     await this.#awaitExits(acceptors, () => {
@@ -326,6 +340,7 @@ export class Server {
       board: this.#board,
       metrics: new ServerMetrics(this.#board, this.latency),
       history: this.#history,
+      levels: this.#levels,
       watch,
       host: controlHost,
       readAddresses: () => readAddresses(this.#threads.acceptors),

@@ -14,7 +14,7 @@ export const controlOption = {
 /** Calls the API and gives the JSON it answers. @throws {UsageError} when it cannot be reached, or says no */
 export async function callControl(
   base: string,
-  method: 'GET' | 'POST' | 'PUT',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: object,
 ): Promise<unknown> {

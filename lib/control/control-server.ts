@@ -12,6 +12,8 @@ import {
   type DropBody,
   dropBody,
   idParams,
+  type LevelBody,
+  levelBody,
   type RecordsQuery,
   recordsQuery,
   type SendBody,
@@ -36,6 +38,9 @@ export interface ControlTarget {
   campaigns(): Promise<Pick<LiveState, 'money' | 'drops' | 'sends'>>;
   /** Connections by client address, most first. */
   addresses(): Promise<object>;
+  level(): Promise<object>;
+  forceLevel(body: LevelBody): Promise<object>;
+  releaseLevel(): Promise<object>;
   createDrop(body: DropBody): Promise<object>;
   drop(id: number): Promise<object>;
   /** Newest first. */
@@ -73,6 +78,9 @@ export function buildControlServer(target: ControlTarget, onError: (error: Error
   );
   app.get('/status', () => target.status());
   app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await target.metrics()));
+  app.get('/level', () => target.level());
+  app.put('/level', (request) => target.forceLevel(check(levelBody, request.body)));
+  app.delete('/level', () => target.releaseLevel());
   app.get('/connections/by-address', () => target.addresses());
   app.post('/drops', async (request, reply) => {
     const drop = await target.createDrop(check(dropBody, request.body));

@@ -116,3 +116,9 @@ const MOST_QPS = 1_000_000;
 
 /** Body of PUT /clients/qps. */
 export const qpsBody = z.strictObject({ qps: wholeNumber('qps', 0, MOST_QPS) });
+
+const MOST_LEVEL = 3;
+
+/** Body of PUT /level. */
+export const levelBody = z.strictObject({ level: wholeNumber('level', 0, MOST_LEVEL) });
+export type LevelBody = z.infer<typeof levelBody>;

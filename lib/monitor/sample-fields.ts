@@ -5,6 +5,7 @@
 // |--------------------------------|------------------------------------------------------------------------------------|
 // | requestsLogin ... Records      | requests read, by opcode: Login, Shake, Grab, Hello, Ping, Send, Wallet, Records   |
 // | shakesWon, None, Overload      | shakes answered, by result; shakesWonCents: cents won                              |
+// | shakesShed, sideShed           | of these, and of records and the like: shed because of the level; slowDowns: told  |
 // | grabsWon, Repeat, Empty, ...   | grabs answered: Won, Repeat, Empty, Expired, NotInvited, NotFound, Busy            |
 // | grabsWonCents                  | cents grabbed                                                                      |
 // | packetsReleased, releasedCents | shake packets put into the SETs, and the cents in them                             |

@@ -15,8 +15,15 @@ const COUNTS = [
   'requestsRecords',
   'shakesNone',
   'shakesOverload',
+  /** Of the shakes: shed because of the level. */
+  'shakesShed',
   'grabsBusy',
   'sideBusy',
+  /** Of these: because of the level. */
+  'sideShed',
+  'slowDowns',
+  /** A gauge: requests under way to the worker that has most. */
+  'inFlight',
   'noticesSent',
   'repliesStale',
   'bytesReceived',

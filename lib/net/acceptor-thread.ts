@@ -28,6 +28,7 @@ export interface AcceptorThreadData {
   maxConnections: number;
   limits: NetLimits;
   openConnections: SharedArrayBuffer;
+  levels: SharedArrayBuffer;
   stock: SharedArrayBuffer;
   doorbell: SharedArrayBuffer;
   counters: SharedArrayBuffer;
@@ -58,6 +59,7 @@ async function run(data: AcceptorThreadData): Promise<void> {
     maxConnections: data.maxConnections,
     limits: data.limits,
     openConnections: new Int32Array(data.openConnections),
+    levels: new Int32Array(data.levels),
     stock: new Stock(data.stock),
     links: data.workers.map(
       ({ requests, doorbell }) => new WorkerLink(new Producer(requests), new DoorbellRinger(doorbell)),

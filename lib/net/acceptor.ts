@@ -22,6 +22,7 @@ import { Outgoing } from './outgoing.ts';
 import { ReplyPath } from './reply-path.ts';
 import { RequestPath } from './request-path.ts';
 import { RestRule } from './rest-rule.ts';
+import { Shedder } from './shedder.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -33,6 +34,8 @@ export interface AcceptorParts {
   /** One word, shared by all acceptors: connections open in the whole process. */
   openConnections: Int32Array;
   stock: Stock;
+  /** See level-words.ts. */
+  levels: Int32Array;
   links: readonly WorkerLink[];
   /** The reply rings: of each worker, of the journal, of main. */
   replies: readonly Consumer[];
@@ -47,6 +50,7 @@ export class Acceptor implements TransportHandler {
   readonly latency = new LatencyRecorder();
   readonly #table: ConnectionTable;
   readonly #keeper: ConnectionKeeper;
+  readonly #shedder: Shedder;
   readonly #requests: RequestPath;
   readonly #replyPath: ReplyPath;
   readonly #outgoing: Outgoing;
@@ -61,6 +65,7 @@ export class Acceptor implements TransportHandler {
   #undrainedReads = 0;
   #undrainedBytes = 0;
   #isStopping = false;
+  #shownInFlight = 0;
 
   constructor(parts: AcceptorParts) {
     const { links, counters, stock } = parts;
@@ -85,8 +90,15 @@ export class Acceptor implements TransportHandler {
       limits: parts.limits,
     });
     this.#flushRule = new FlushRule(() => this.#sendAnswers(), this.#restRule);
-    const { answersLosingShakes, serverName } = parts;
-    this.#requests = new RequestPath({ ...shared, keeper: this.#keeper, stock, answersLosingShakes });
+    const { answersLosingShakes, serverName, levels } = parts;
+    this.#shedder = new Shedder({ levels, table: this.#table, outgoing: this.#outgoing, counters });
+    this.#requests = new RequestPath({
+      ...shared,
+      keeper: this.#keeper,
+      shedder: this.#shedder,
+      stock,
+      answersLosingShakes,
+    });
     this.#replyPath = new ReplyPath({ ...shared, keeper: this.#keeper, latency: this.latency, serverName });
   }
 
@@ -140,12 +152,14 @@ export class Acceptor implements TransportHandler {
       while (this.#replyPath.drain(this.#replies[i], nowUs) > 0) hasDrained = true;
     }
     if (hasDrained) for (let i = 0; i < this.#links.length; i++) this.#links[i].flush();
+    this.#showInFlight();
     this.#countSentBytes();
   }
 
   /** A second has passed: ends connections that ran out of time, and sends what found no room in a request ring. */
   keepTime(): void {
     this.#keeper.keepTime();
+    this.#shedder.tick = this.#keeper.tick;
     for (const link of this.#links) link.flush();
     this.drainReplies();
   }
@@ -174,6 +188,16 @@ export class Acceptor implements TransportHandler {
   /** Closes at once what has not gone by itself. */
   destroyAll(): void {
     this.#keeper.destroyAll();
+  }
+
+  /** How many requests are under way, for whoever decides what is shed. */
+  // HOT
+  #showInFlight(): void {
+    let inFlight = 0;
+    for (let i = 0; i < this.#links.length; i++) inFlight = Math.max(inFlight, this.#links[i].inFlight);
+    if (inFlight === this.#shownInFlight) return;
+    this.#counters.add(AcceptorCount.inFlight, inFlight - this.#shownInFlight);
+    this.#shownInFlight = inFlight;
   }
 
   /** Sends what was answered here, and times it. */

@@ -33,6 +33,8 @@ export class ConnectionTable {
   readonly inFlight: Uint16Array;
   /** The second in which the present state with a time limit began. */
   readonly sinceTick: Int32Array;
+  /** The second in which an extended session was last asked for patience; 0 for never. */
+  readonly toldTick: Int32Array;
   readonly #free: Int32Array;
   #freeCount: number;
   /** Indexes at or above this one were never used. */
@@ -47,6 +49,7 @@ export class ConnectionTable {
     this.rich = new Uint8Array(capacity);
     this.inFlight = new Uint16Array(capacity);
     this.sinceTick = new Int32Array(capacity);
+    this.toldTick = new Int32Array(capacity);
     this.#free = new Int32Array(capacity);
     this.#freeCount = 0;
   }
@@ -65,6 +68,7 @@ export class ConnectionTable {
     this.rich[connection] = 0;
     this.inFlight[connection] = 0;
     this.sinceTick[connection] = tick;
+    this.toldTick[connection] = 0;
     return connection;
   }
 

@@ -52,3 +52,10 @@ export const RETRY_AFTER_MS = 200;
 
 /** What a request that could not be tried is told, in a sentence. */
 export const BUSY_MESSAGE = 'the server is too busy for this; try again later';
+
+/** A session that is asked for patience waits one to two times so long, and then shakes once in one to two times so long. */
+export const SLOW_DOWN_MS = 1000;
+export const SLOW_DOWN_INTERVAL_MS = 1000;
+
+/** Before a session is asked again: an asking costs more than an answer. */
+export const SLOW_DOWN_AGAIN_SECONDS = 3;

@@ -30,6 +30,7 @@ import type { ConnectionKeeper } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
 import { BUSY_MESSAGE, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
+import { Shed, type Shedder } from './shedder.ts';
 import type { MoreRequest, WorkerLink } from './worker-link.ts';
 
 /** What the path works with; all of it belongs to the same acceptor. */
@@ -40,6 +41,7 @@ export interface RequestParts {
   links: readonly WorkerLink[];
   counters: CounterWriter;
   stock: Stock;
+  shedder: Shedder;
   /** Whether a shake of a SET without stock is answered here, without asking the worker. */
   answersLosingShakes: boolean;
 }
@@ -58,6 +60,7 @@ export class RequestPath implements FrameSink {
   readonly #links: readonly WorkerLink[];
   readonly #counters: CounterWriter;
   readonly #stock: Stock;
+  readonly #shedder: Shedder;
   readonly #answersLosingShakes: boolean;
 
   constructor(parts: RequestParts) {
@@ -67,6 +70,7 @@ export class RequestPath implements FrameSink {
     this.#links = parts.links;
     this.#counters = parts.counters;
     this.#stock = parts.stock;
+    this.#shedder = parts.shedder;
     this.#answersLosingShakes = parts.answersLosingShakes;
   }
 
@@ -115,6 +119,8 @@ export class RequestPath implements FrameSink {
   #shake(connection: number, stampHigh: number, stampLow: number): void {
     const set = this.#table.sets[connection];
     const state = this.#table.states[connection];
+    if (this.#shedder.isOn && state === ConnectionState.LOGGED_IN && this.#shedShake(connection, stampHigh, stampLow))
+      return;
     if (state === ConnectionState.LOGGED_IN && this.#answersLosingShakes && !this.#stock.hasAny(set)) {
       this.#counters.add(AcceptorCount.shakesNone, 1);
       this.#answerShake(connection, stampHigh, stampLow, ShakeResult.NONE);
@@ -124,6 +130,16 @@ export class RequestPath implements FrameSink {
     if (this.#passOn(RequestKind.SHAKE, connection, 0, stampHigh, stampLow)) return;
     this.#counters.add(AcceptorCount.shakesOverload, 1);
     this.#answerShake(connection, stampHigh, stampLow, ShakeResult.OVERLOAD);
+  }
+
+  /** True if the shake is shed, and answered. */
+  #shedShake(connection: number, stampHigh: number, stampLow: number): boolean {
+    const shed = this.#shedder.judgeShake(connection);
+    if (shed === Shed.NO) return false;
+    const isNone = shed === Shed.NONE;
+    this.#counters.add(isNone ? AcceptorCount.shakesNone : AcceptorCount.shakesOverload, 1);
+    this.#answerShake(connection, stampHigh, stampLow, isNone ? ShakeResult.NONE : ShakeResult.OVERLOAD);
+    return true;
   }
 
   // HOT
@@ -221,10 +237,22 @@ export class RequestPath implements FrameSink {
       this.#keeper.close(connection, 'body', 'body');
     } else if (this.#requireLogin(connection)) {
       const { packetId = 0, limit, before = 0 } = asked;
-      if (this.#passMore(RequestKind.RECORDS, connection, stampHigh, stampLow, { packetId, limit, before })) return;
+      if (
+        !this.#shedSide() &&
+        this.#passMore(RequestKind.RECORDS, connection, stampHigh, stampLow, { packetId, limit, before })
+      )
+        return;
       const busy: RecordsResult = { error: { code: 'busy', message: BUSY_MESSAGE } };
       this.#outgoing.send(connection, packFrame(Opcode.RECORDS_RESULT, stampHigh, stampLow, busy));
     }
+  }
+
+  /** True, and counted, if what is neither a shake nor money has to wait. */
+  #shedSide(): boolean {
+    if (!this.#shedder.shedsSide) return false;
+    this.#counters.add(AcceptorCount.sideBusy, 1);
+    this.#counters.add(AcceptorCount.sideShed, 1);
+    return true;
   }
 
   /** Passes on what concerns the user's own money; false, and counted, if there is no room for it. */

@@ -56,6 +56,11 @@ export class Ring {
   }
 }
 
+/** Slots of a ring. */
+export function slotsOf(memory: RingMemory): number {
+  return new Ring(memory).capacity;
+}
+
 /** How full a ring is at this moment, 0 to 1, as a third thread sees it: a look at two sequences that both move. */
 export function measureFill(memory: RingMemory): number {
   const { words, capacity } = new Ring(memory);

@@ -12,6 +12,8 @@ const COUNTS = [
   'grabsNotInvited',
   'grabsNotFound',
   'noticesDropped',
+  /** Slots of request rings. */
+  'slotsTaken',
   'ringBatches',
   /** A gauge. */
   'ringWaitWorstMicroseconds',

@@ -22,7 +22,7 @@ import { Outbox } from './outbox.ts';
 import type { RestoredUsers } from './restored-users.ts';
 import { RingWait } from './ring-wait.ts';
 import { SetWorker } from './set-worker.ts';
-import { WORKER_COUNTERS } from './worker-counters.ts';
+import { WORKER_COUNTERS, WorkerCount } from './worker-counters.ts';
 
 /** What main hands to a SET worker. */
 export interface WorkerThreadData {
@@ -86,7 +86,10 @@ function run(data: WorkerThreadData): void {
       worker.handle(acceptor, ring.words, slot, body);
       taken += 1 + ring.countBodySlots(bodyWords);
     }
-    if (taken > 0) ring.release(taken);
+    if (taken > 0) {
+      ring.release(taken);
+      if (acceptor !== main) counters.add(WorkerCount.slotsTaken, taken);
+    }
     return taken;
   };
 

@@ -31,6 +31,9 @@ function open() {
     resumeDrop: async (id) => answer('resumeDrop', id),
     campaigns: async () => ({}),
     addresses: async () => answer('addresses'),
+    level: async () => answer('level'),
+    forceLevel: async (body) => answer('forceLevel', body),
+    releaseLevel: async () => answer('releaseLevel'),
     createSend: async (body) => answer('createSend', body),
     send: async (id) => answer('send', id),
     sends: async () => answer('sends'),
@@ -46,7 +49,7 @@ function open() {
   };
   const app = buildControlServer(target, (error) => logged.push(error));
   const ask = async (
-    method: 'GET' | 'POST' | 'PUT',
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
     url: string,
     payload?: object | string,
     type = 'application/json',
@@ -83,6 +86,9 @@ t.test('each route asks for one thing, and answers with it', async (t) => {
     ['POST', '/sends/7/pause', undefined, 200, ['pauseSend', 7]],
     ['POST', '/sends/7/resume', undefined, 200, ['resumeSend', 7]],
     ['POST', '/sends/7/close', undefined, 200, ['closeSend', 7]],
+    ['GET', '/level', undefined, 200, ['level']],
+    ['PUT', '/level', { level: 3 }, 200, ['forceLevel', { level: 3 }]],
+    ['DELETE', '/level', undefined, 200, ['releaseLevel']],
     ['GET', '/connections/by-address', undefined, 200, ['addresses']],
     ['GET', '/packets/4294967295', undefined, 200, ['packet', 4_294_967_295]],
     ['GET', '/packets/5/records', undefined, 200, ['packetRecords', 5]],

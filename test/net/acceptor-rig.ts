@@ -3,6 +3,7 @@
 import { Acceptor } from '../../lib/net/acceptor.ts';
 import { ACCEPTOR_COUNTERS, AcceptorCount, closeCount } from '../../lib/net/acceptor-counters.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../lib/net/close-reasons.ts';
+import { allocateLevels } from '../../lib/net/level-words.ts';
 import { DEFAULT_NET_LIMITS, MAX_IN_FLIGHT } from '../../lib/net/limits.ts';
 import { type Transport, WriteOutcome } from '../../lib/net/transport.ts';
 import { WorkerLink } from '../../lib/net/worker-link.ts';
@@ -113,6 +114,8 @@ export class AcceptorRig {
   readonly transport = new FakeTransport();
   readonly acceptor: Acceptor;
   readonly stock: Stock;
+  /** See level-words.ts. */
+  readonly levels = new Int32Array(allocateLevels());
   readonly links: WorkerLink[];
   readonly #requests: Consumer[];
   /** What a worker has taken from its ring while somebody else logged in. */
@@ -138,6 +141,7 @@ export class AcceptorRig {
       maxConnections,
       limits: DEFAULT_NET_LIMITS,
       openConnections: new Int32Array(new SharedArrayBuffer(4)),
+      levels: this.levels,
       stock: new Stock(stock),
       links: this.links,
       replies: replies.map((ring) => new Consumer(ring)),

@@ -58,7 +58,7 @@ export async function checkClose(
 /** Calls the control API. */
 export async function call(
   server: Server,
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: unknown,
   // biome-ignore lint/suspicious/noExplicitAny: what is in an answer is what the tests look into
