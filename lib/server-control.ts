@@ -26,6 +26,8 @@ export interface ControlParts {
   watch: ServerMonitor;
   /** Where the control API listens. */
   host: string;
+  /** What one drop or send may cost at the most; 0 for no bound. */
+  maxCampaignCents: number;
   readAddresses: () => Promise<AddressCounts>;
   readNowMs: () => number;
   /** Takes a sentence for the log. */
@@ -45,6 +47,7 @@ export function makeControlTarget({
   levels,
   watch,
   host,
+  maxCampaignCents,
   readAddresses,
   readNowMs,
   onInfo,
@@ -56,9 +59,21 @@ export function makeControlTarget({
     throw new CampaignError('not_found', 'this server keeps no records: it holds money in memory only');
   };
   const log = new CampaignLog(work.drops, work.sends, onInfo);
-  /** What was done to a campaign, once that is on the disk. */
+  /** No campaign may cost more than the server allows: a slip of the hand should not be the year's budget. */
+  const checkCap = (cents: number) => {
+    if (maxCampaignCents > 0 && cents > maxCampaignCents) {
+      throw new CampaignError(
+        'bad_request',
+        `this can cost ${cents} cents; this server allows ${maxCampaignCents} (--max-campaign-cents)`,
+      );
+    }
+  };
+  const refuseWhileHalted = () => {
+    if (work.halted !== undefined)
+      throw new CampaignError('over', 'the kill switch is on: end it first (DELETE /halt)');
+  };
+  /** What was done to a campaign. */
   const held = async <T extends { id: number }>(kind: 'drop' | 'send', what: string, status: T): Promise<T> => {
-    work.keepHolds();
     log.changed(kind, status.id, what);
     return status;
   };
@@ -87,8 +102,12 @@ export function makeControlTarget({
       levels.force(undefined);
       return levels.status();
     },
-    createDrop: async (body) => {
-      const drop = await work.drops.create(body, readNowMs);
+    createDrop: async ({ startAt, dryRun, ...body }) => {
+      const spec = { ...body, startMs: startAt };
+      if (dryRun) return work.drops.plan(spec, readNowMs());
+      checkCap(body.budget);
+      refuseWhileHalted();
+      const drop = await work.drops.create(spec, readNowMs);
       log.dropStarted(drop);
       return drop;
     },
@@ -105,8 +124,13 @@ export function makeControlTarget({
     pauseDrop: async (id) => held('drop', 'is paused', work.drops.pause(id)),
     resumeDrop: async (id) => held('drop', 'goes on', work.drops.resume(id, readNowMs())),
     closeDrop: (id) => work.drops.close(id),
-    createSend: async (body) => {
-      const send = await work.sends.create(body, readNowMs);
+    createSend: async ({ startAt, dryRun, ...body }) => {
+      const spec = { ...body, startMs: startAt };
+      const plan = work.sends.plan(spec, readNowMs());
+      if (dryRun) return plan;
+      checkCap(plan.costCents.most);
+      refuseWhileHalted();
+      const send = await work.sends.create(spec, readNowMs);
       log.sendStarted(send);
       return send;
     },
@@ -123,6 +147,17 @@ export function makeControlTarget({
     pauseSend: async (id) => held('send', 'is paused', work.sends.pause(id)),
     resumeSend: async (id) => held('send', 'goes on', work.sends.resume(id, readNowMs())),
     closeSend: async (id) => held('send', 'is closed: it creates no more', work.sends.close(id)),
+    halted: async () => ({ isOn: work.halted !== undefined, ...(work.halted ?? {}) }),
+    halt: async () => {
+      const halt = work.halt();
+      onInfo(`the kill switch is on: ${halt.drops.length} drops and ${halt.sends.length} sends are paused`);
+      return { isOn: true, ...halt };
+    },
+    endHalt: async () => {
+      const resumed = work.endHalt();
+      onInfo(`the kill switch is off: ${resumed.drops.length} drops and ${resumed.sends.length} sends go on`);
+      return { isOn: false, ...resumed };
+    },
     packet: async (id) => {
       const view = work.packets.view(id);
       await settled();

@@ -26,6 +26,8 @@ export interface ServerOptions {
   netLimits?: Partial<NetLimits>;
   /** Sent packets that the table holds. */
   packetSlots: number;
+  /** Cents that one drop or send of the house may cost; 0 for no bound. */
+  maxCampaignCents: number;
   /** Shares that one sent packet may have. */
   maxShares: number;
   /** Who answers a shake that cannot win. */
@@ -67,6 +69,7 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   workers: 1,
   maxConnections: 0,
   packetSlots: MAX_PACKET_SLOTS,
+  maxCampaignCents: 0,
   maxShares: DEFAULT_MAX_SHARES,
   losingShake: 'acceptor',
   transport: 'handle',
@@ -107,6 +110,7 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
   checkWhole('--workers', options.workers, 1, Math.min(MAX_THREADS, options.sets));
   checkWhole('--packet-slots', options.packetSlots, 1, MAX_PACKET_SLOTS);
   checkWhole('--max-shares', options.maxShares, 1, MAX_SHARES);
+  checkWhole('--max-campaign-cents', options.maxCampaignCents, 0, Number.MAX_SAFE_INTEGER);
   checkWhole('--max-connections', options.maxConnections, 0, 10_000_000);
   checkWhole('--keep-segments', options.keepSegments, 0, 1_000_000);
   checkWhole('--segment-bytes', options.segmentBytes, LEAST_SEGMENT_BYTES, MAX_SEGMENT_BYTES);

@@ -64,23 +64,13 @@ export async function restoreCampaigns(
   packets: SentPackets,
   nowMs: number,
 ): Promise<void> {
-  drops.continueFrom(state.lastDropId, state.nextNumber);
-  sends.continueFrom(state.lastSendId);
+  drops.continueFrom(state.lastDropId, state.nextNumber, holds.drops);
+  sends.continueFrom(state.lastSendId, holds.sends);
   for (const drop of state.drops.values()) await drops.restore(drop, nowMs);
   for (const packetId of openPackets) {
     packets.restore(packetId, state.sendOf(packetId), table.facts(packetId)!.expiresAt);
   }
   for (const send of state.listSends(openPackets)) sends.restore(send, nowMs);
-  hold(drops, sends, holds);
-}
-
-/** Pauses and cuts short what was so before. What is over by now is left alone. */
-function hold(drops: DropCampaigns, sends: SendCampaigns, { pausedDrops, pausedSends, cutShortSends }: Holds): void {
-  sends.cutShort(cutShortSends);
-  for (const { id } of drops.list(Number.MAX_SAFE_INTEGER)) if (pausedDrops.includes(id)) drops.pause(id);
-  for (const { id, state } of sends.list(Number.MAX_SAFE_INTEGER)) {
-    if (pausedSends.includes(id) && state === 'creating') sends.pause(id);
-  }
 }
 
 /** In one sentence, for the log. */

@@ -4,11 +4,12 @@
 // user. Whatever it tells of money has become durable before.
 
 import { EntryWriter } from './ledger/entry-writer.ts';
-import { readHolds, writeHolds } from './ledger/holds-file.ts';
+import { type Halt, readHolds, writeHolds } from './ledger/holds-file.ts';
 import { MovementJournal } from './ledger/movement-journal.ts';
 import { PacketSource } from './ledger/record-layout.ts';
 import type { Recovery } from './ledger/recovery.ts';
 import type { Wallet } from './ledger/wallet.ts';
+import { CampaignError } from './packets/campaign-error.ts';
 import { DropCampaigns, type DropSplitter } from './packets/drop-campaigns.ts';
 import { DropTable } from './packets/drop-table.ts';
 import type { PacketCreator } from './packets/packet-creator.ts';
@@ -74,6 +75,8 @@ export class ServerWork {
   readonly #inbox: MainInbox;
   readonly #userSends: UserSends;
   readonly #doorbell: DoorbellListener;
+  /** What the kill switch has paused, while it is on. */
+  #halt: Halt | undefined;
 
   constructor(parts: ServerWorkParts) {
     const { memory, options, table, creator, readNowMs, drawSeed, recovery } = parts;
@@ -101,6 +104,8 @@ export class ServerWork {
       Math.floor(readNowMs() / 1000),
     );
     this.sends = new SendCampaigns(table, this.packets, this.journal, drawSeed, options.maxShares);
+    this.drops.holds.keep = () => this.#keepHolds();
+    this.sends.holds.keep = () => this.#keepHolds();
     const fromWorkers = memory.mainReplies.map((ring) => new Consumer(ring));
     this.#inbox = new MainInbox([...fromWorkers, new Consumer(memory.durableReplies[options.acceptors])], {
       onSend: (request, body) => this.#userSends.take(request, body),
@@ -138,18 +143,66 @@ export class ServerWork {
     const { recovery, table, readNowMs, options } = this.#parts;
     if (recovery === undefined) return;
     const holds = readHolds(options.data);
+    this.#halt = holds.halt;
     await restoreCampaigns(recovery, holds, table, this.drops, this.sends, this.packets, readNowMs());
   }
 
-  /** Makes durable which drops and sends are paused or cut short. @throws {Error} of the system */
-  keepHolds(): void {
+  /** What the kill switch has paused, while it is on. */
+  get halted(): Halt | undefined {
+    return this.#halt;
+  }
+
+  /** The kill switch: pauses every drop and send that runs or is scheduled. On already, it takes in what runs since. */
+  halt(): Halt {
+    const running = ({ state, isPaused }: { state: string; isPaused: boolean }) =>
+      !isPaused && ['scheduled', 'releasing', 'creating'].includes(state);
+    const before = this.#halt ?? { drops: [], sends: [] };
+    // Switched on first: what is paused below is kept together with it.
+    this.#halt = before;
+    this.#keepHolds();
+    for (const { id } of this.drops.list(Number.MAX_SAFE_INTEGER).filter(running)) {
+      this.drops.pause(id);
+      before.drops.push(id);
+    }
+    for (const { id } of this.sends.list(Number.MAX_SAFE_INTEGER).filter(running)) {
+      this.sends.pause(id);
+      before.sends.push(id);
+    }
+    this.#keepHolds();
+    return before;
+  }
+
+  /** Ends it: what it has paused, and nobody has resumed or closed since, goes on. */
+  endHalt(): Halt {
+    const { drops, sends } = this.#halt ?? { drops: [], sends: [] };
+    const nowMs = this.#parts.readNowMs();
+    const isPaused = (list: readonly { id: number; isPaused: boolean; state: string }[], id: number) =>
+      list.some((campaign) => campaign.id === id && campaign.isPaused && !campaign.state.startsWith('clos'));
+    const resumed: Halt = {
+      drops: drops.filter((id) => isPaused(this.drops.list(Number.MAX_SAFE_INTEGER), id)),
+      sends: sends.filter((id) => isPaused(this.sends.list(Number.MAX_SAFE_INTEGER), id)),
+    };
+    for (const id of resumed.drops) this.drops.resume(id, nowMs);
+    for (const id of resumed.sends) this.sends.resume(id, nowMs);
+    this.#halt = undefined;
+    this.#keepHolds();
+    return resumed;
+  }
+
+  /** Makes durable what holds drops and sends back. @throws {CampaignError} busy */
+  #keepHolds(): void {
     const { recovery, options } = this.#parts;
     if (recovery === undefined) return;
-    writeHolds(options.data, {
-      pausedDrops: this.drops.pausedIds,
-      pausedSends: this.sends.pausedIds,
-      cutShortSends: this.sends.cutShortIds,
-    });
+    try {
+      writeHolds(options.data, {
+        drops: this.drops.holds.entries(),
+        sends: this.sends.holds.entries(),
+        ...(this.#halt === undefined ? {} : { halt: this.#halt }),
+      });
+    } catch (error) {
+      this.#parts.onError(error as Error);
+      throw new CampaignError('busy', 'this cannot be kept on the disk now; nothing has changed');
+    }
   }
 
   /** Ends the reservations that an earlier run left open at its wallet. The threads run. */

@@ -343,6 +343,7 @@ export class Server {
       levels: this.#levels,
       watch,
       host: controlHost,
+      maxCampaignCents: this.options.maxCampaignCents,
       readAddresses: () => readAddresses(this.#threads.acceptors),
       readNowMs: this.#readNowMs,
       onInfo: (sentence) => this.#events.onInfo?.(sentence),

@@ -6,6 +6,7 @@ import { VERSION } from '../lib/version.ts';
 import { auditCommand } from './commands/audit.ts';
 import { dropCommand } from './commands/drop.ts';
 import { experimentCommand } from './commands/experiment.ts';
+import { haltCommand } from './commands/halt.ts';
 import { levelCommand } from './commands/level.ts';
 import { loadCommand } from './commands/load.ts';
 import { millionCommand } from './commands/million.ts';
@@ -33,12 +34,13 @@ await yargs(hideBin(process.argv))
   .command(sendCommand)
   .command(statusCommand)
   .command(levelCommand)
+  .command(haltCommand)
   .command(watchCommand)
   .command(auditCommand)
   .command(verifyCommand)
   .demandCommand(
     1,
-    'say what to do: serve, load, drop, send, status, level, watch, monitor, experiment, report, qps, million, audit or verify',
+    'say what to do: serve, load, drop, send, status, level, halt, watch, monitor, experiment, report, qps, million, audit or verify',
   )
   .strict()
   .recommendCommands()

@@ -55,6 +55,12 @@ export interface ControlTarget {
   pauseSend(id: number): Promise<object>;
   resumeSend(id: number): Promise<object>;
   closeSend(id: number): Promise<object>;
+  /** The kill switch: whether it is on, and what it holds. */
+  halted(): Promise<object>;
+  /** Pauses every drop and send, and refuses new ones. */
+  halt(): Promise<object>;
+  /** Lets go on what `halt` has paused. */
+  endHalt(): Promise<object>;
   packet(id: number): Promise<object>;
   /** From the journal: every grab with its record, also of packets long over. */
   packetRecords(id: number): Promise<object>;
@@ -83,8 +89,8 @@ export function buildControlServer(target: ControlTarget, onError: (error: Error
   app.delete('/level', () => target.releaseLevel());
   app.get('/connections/by-address', () => target.addresses());
   app.post('/drops', async (request, reply) => {
-    const drop = await target.createDrop(check(dropBody, request.body));
-    return reply.status(201).send(drop);
+    const body = check(dropBody, request.body);
+    return reply.status(body.dryRun ? 200 : 201).send(await target.createDrop(body));
   });
   app.get('/drops', () => target.drops());
   app.get('/drops/:id', (request) => target.drop(idOf(request)));
@@ -92,14 +98,17 @@ export function buildControlServer(target: ControlTarget, onError: (error: Error
   app.post('/drops/:id/resume', (request) => target.resumeDrop(idOf(request)));
   app.post('/drops/:id/close', (request) => target.closeDrop(idOf(request)));
   app.post('/sends', async (request, reply) => {
-    const send = await target.createSend(check(sendBody, request.body));
-    return reply.status(201).send(send);
+    const body = check(sendBody, request.body);
+    return reply.status(body.dryRun ? 200 : 201).send(await target.createSend(body));
   });
   app.get('/sends', () => target.sends());
   app.get('/sends/:id', (request) => target.send(idOf(request)));
   app.post('/sends/:id/pause', (request) => target.pauseSend(idOf(request)));
   app.post('/sends/:id/resume', (request) => target.resumeSend(idOf(request)));
   app.post('/sends/:id/close', (request) => target.closeSend(idOf(request)));
+  app.get('/halt', () => target.halted());
+  app.post('/halt', () => target.halt());
+  app.delete('/halt', () => target.endHalt());
   app.get('/packets/:id', (request) => target.packet(idOf(request)));
   app.get('/packets/:id/records', (request) => target.packetRecords(idOf(request)));
   app.get('/users/:id', (request) => target.user(userOf(request), check(recordsQuery, request.query)));

@@ -22,6 +22,21 @@ function rate(name: string) {
 
 const cents = (name: string) => wholeNumber(`${name} (cents)`, 1, MOST_CENTS);
 
+/** How far ahead a campaign may be scheduled, in milliseconds: a year. */
+const MOST_AHEAD_MS = 366 * 24 * 60 * 60 * 1000;
+
+const startAtError = 'startAt must be a time such as 2027-02-17T20:00:00+08:00, within the next year';
+
+/** A time with its zone, to Unix milliseconds. One that has passed is now. */
+const startAt = z
+  .string({ error: startAtError })
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/, { error: startAtError })
+  .transform((text) => Date.parse(text))
+  .refine((ms) => ms >= 0 && ms < Date.now() + MOST_AHEAD_MS, { error: startAtError });
+
+/** Only says what would come of it. */
+const dryRun = z.boolean({ error: 'dryRun must be true or false' });
+
 /** Body of POST /drops. */
 export const dropBody = z.strictObject({
   count: wholeNumber('count', 1, MOST_COUNT),
@@ -30,6 +45,8 @@ export const dropBody = z.strictObject({
   min: cents('min').optional(),
   max: cents('max').optional(),
   winsPerUser: wholeNumber('winsPerUser', 1, MOST_COUNT).optional(),
+  startAt: startAt.optional(),
+  dryRun: dryRun.optional(),
 });
 export type DropBody = z.infer<typeof dropBody>;
 
@@ -46,6 +63,9 @@ export const sendBody = z.strictObject({
   }),
   mode: z.enum(['lucky', 'line', 'equal'], { error: "mode must be 'lucky', 'line' or 'equal'" }).optional(),
   expiresInSeconds: wholeNumber('expiresInSeconds', 1, MOST_EXPIRY_SECONDS).optional(),
+  cap: cents('cap').optional(),
+  startAt: startAt.optional(),
+  dryRun: dryRun.optional(),
 });
 export type SendBody = z.infer<typeof sendBody>;
 

@@ -1,20 +1,37 @@
-// What operators have told drops and sends to do: which are paused, and which sends create no more. A file of the data
-// directory, because no record says so: it moves no money.
+// What holds drops and sends back, by order of operators: pauses, times to begin, caps. A file of the data directory, because no
+// record says so: it moves no money.
 //
 // Main thread. Written as a whole beside the old one, synced, and put in its place: a crash leaves one or the other.
 
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Hold } from '../packets/campaign-holds.ts';
 import { LedgerError } from './ledger-error.ts';
 
 const HOLDS_NAME = 'holds.json';
 
-const ids = z.array(z.int().min(1));
-const holdsSchema = z.strictObject({ pausedDrops: ids, pausedSends: ids, cutShortSends: ids });
+const holdSchema = z.strictObject({
+  isPaused: z.boolean().exactOptional(),
+  startMs: z.number().min(0).exactOptional(),
+  isCutShort: z.boolean().exactOptional(),
+  capCents: z.int().min(1).exactOptional(),
+});
+const listSchema = z.array(z.tuple([z.int().min(1), holdSchema]));
+const idsSchema = z.array(z.int().min(1));
+const haltSchema = z.strictObject({ drops: idsSchema, sends: idsSchema });
+const holdsSchema = z.strictObject({ drops: listSchema, sends: listSchema, halt: haltSchema.exactOptional() });
 
-/** Ids. */
-export type Holds = z.infer<typeof holdsSchema>;
+/** Ids of what the kill switch has paused. */
+export type Halt = z.infer<typeof haltSchema>;
+
+/** By id; see packets/campaign-holds.ts. */
+export interface Holds {
+  drops: [number, Hold][];
+  sends: [number, Hold][];
+  /** While the kill switch is on. */
+  halt?: Halt;
+}
 
 /** What the data directory has; nothing held where it has no such file. @throws {LedgerError} damaged */
 export function readHolds(data: string): Holds {
@@ -24,7 +41,7 @@ export function readHolds(data: string): Holds {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    return { pausedDrops: [], pausedSends: [], cutShortSends: [] };
+    return { drops: [], sends: [] };
   }
   try {
     return holdsSchema.parse(JSON.parse(text));

@@ -5,6 +5,8 @@
 // every win of it has been logged.
 
 import { CampaignError } from './campaign-error.ts';
+import { CampaignHolds, type Hold } from './campaign-holds.ts';
+import { type CampaignPlan, planDrop } from './campaign-plan.ts';
 import type { DropTable } from './drop-table.ts';
 import {
   DEFAULT_MAX_CENTS,
@@ -32,9 +34,11 @@ export interface DropSpec {
   max?: number | undefined;
   /** How often one user may win; left out: any number of times. */
   winsPerUser?: number | undefined;
+  /** Unix milliseconds before which nothing is released; left out, it begins at once. */
+  startMs?: number | undefined;
 }
 
-/** How a drop stands. `releasing`: at its rate; `released`: all out, not all won; `closing`: taking back; `closed`. */
+/** How a drop stands. `scheduled`: not yet; `releasing`: at its rate; `released`: all out, not all won; `closing`: taking back; `closed`. */
 export interface DropStatus {
   id: number;
   count: number;
@@ -44,9 +48,11 @@ export interface DropStatus {
   claimed: number;
   claimedCents: number;
   refundedCents: number;
-  state: 'releasing' | 'released' | 'closing' | 'closed';
+  state: 'scheduled' | 'releasing' | 'released' | 'closing' | 'closed';
   /** Nothing more is released until it is resumed; what is out can be won. */
   isPaused: boolean;
+  /** While it is scheduled: Unix milliseconds. */
+  startsAtMs?: number;
 }
 
 /** A drop of an earlier run that was not closed. */
@@ -56,7 +62,7 @@ export interface RestoredDrop {
   won: Uint8Array;
 }
 
-interface Drop extends DropStatus {
+interface Drop extends Omit<DropStatus, 'startsAtMs'> {
   slot: number;
   /** Where the amounts begin of the packets that were not won in an earlier run. */
   firstAmount: number;
@@ -90,6 +96,8 @@ const MOVE_AFTER_MS = 1000;
 export class DropCampaigns {
   /** Told of a drop that is closed now. */
   onClosed: (drop: DropStatus) => void = () => {};
+  /** What operators asked for beside the numbers; the owner sees to it that changes are kept. */
+  readonly holds = new CampaignHolds();
   readonly #table: DropTable;
   readonly #splitDrop: DropSplitter;
   readonly #drawSeed: () => Uint8Array;
@@ -135,6 +143,8 @@ export class DropCampaigns {
     try {
       await this.#splitDrop(request, seed, this.#table.amounts.buffer as SharedArrayBuffer, firstAmount);
       if (!this.#log.hasRoom(0)) throw new CampaignError('no_room', 'too much waits for the disk; try again later');
+      // Before the drop is: a crash in between leaves a hold of nothing, not a drop that begins too early.
+      if (spec.startMs !== undefined) this.holds.change(this.#nextId, { startMs: spec.startMs });
     } catch (error) {
       this.#bySlot[slot] = undefined;
       this.#giveRun(firstAmount, spec.count);
@@ -192,8 +202,9 @@ export class DropCampaigns {
     return this.#find(id).slot;
   }
 
-  /** Goes on counting where an earlier run ended. @param nextNumber of the next shake packet */
-  continueFrom(lastId: number, nextNumber: number): void {
+  /** Goes on counting where an earlier run ended. Before `restore`. @param nextNumber of the next shake packet @param holds by id */
+  continueFrom(lastId: number, nextNumber: number, holds: Iterable<readonly [number, Hold]> = []): void {
+    this.holds.restore(holds, lastId);
     this.#nextId = lastId + 1;
     this.#nextNumber = nextNumber;
   }
@@ -205,6 +216,7 @@ export class DropCampaigns {
     for (const drop of this.#bySlot) {
       if (drop === undefined || drop === 'taken') continue;
       this.#refresh(drop);
+      if (drop.state === 'scheduled' && nowMs >= drop.startMs) drop.state = 'releasing';
       if (drop.state === 'releasing' && !drop.isPaused) this.#releaseDue(drop, nowMs);
       if (drop.state === 'closing' || drop.claimed === drop.count) this.#finish(drop);
       else if (moves) this.#moveIdle(drop);
@@ -218,7 +230,7 @@ export class DropCampaigns {
    */
   async close(id: number): Promise<DropStatus> {
     const drop = this.#find(id);
-    if (drop.state === 'releasing' || drop.state === 'released') {
+    if (drop.state !== 'closing' && drop.state !== 'closed') {
       drop.state = 'closing';
       for (let set = 0; set < this.#table.sets; set++) {
         drop.takenBack += this.#table.takeBack(drop.slot, set, drop.count);
@@ -229,9 +241,16 @@ export class DropCampaigns {
     return this.status(id);
   }
 
-  /** Releases nothing more of a drop until it is resumed. @throws {CampaignError} not_found, over */
+  /** What a drop would do. @throws {CampaignError} bad_request */
+  plan(spec: DropSpec, nowMs: number): CampaignPlan {
+    return planDrop(toSplit(spec), { rate: spec.rate, startMs: Math.max(nowMs, spec.startMs ?? 0) });
+  }
+
+  /** Releases nothing more of a drop until it is resumed. @throws {CampaignError} not_found, over; what keeping it throws */
   pause(id: number): DropStatus {
-    this.#findOpen(id).isPaused = true;
+    const drop = this.#findOpen(id);
+    this.holds.change(id, { isPaused: true });
+    drop.isPaused = true;
     return this.status(id);
   }
 
@@ -239,8 +258,9 @@ export class DropCampaigns {
   resume(id: number, nowMs: number): DropStatus {
     const drop = this.#findOpen(id);
     if (drop.isPaused) {
+      this.holds.change(id, { isPaused: false });
       drop.isPaused = false;
-      drop.startMs = nowMs;
+      drop.startMs = Math.max(nowMs, drop.startMs);
       drop.releasedBefore = drop.released;
     }
     return this.status(id);
@@ -252,13 +272,6 @@ export class DropCampaigns {
       .reverse()
       .slice(0, most)
       .map((id) => this.status(id));
-  }
-
-  /** Ids of the drops that are paused. */
-  get pausedIds(): number[] {
-    return [...this.#drops.values()]
-      .filter(({ isPaused, state }) => isPaused && state !== 'closed')
-      .map(({ id }) => id);
   }
 
   /** Drops that are not closed, also those that are still being split. */
@@ -279,8 +292,9 @@ export class DropCampaigns {
   status(id: number): DropStatus {
     const drop = this.#find(id);
     this.#refresh(drop);
-    const { count, rate, budget, released, claimed, claimedCents, refundedCents, state, isPaused } = drop;
-    return { id, count, rate, budget, released, claimed, claimedCents, refundedCents, state, isPaused };
+    const { count, rate, budget, released, claimed, claimedCents, refundedCents, state, isPaused, startMs } = drop;
+    const status = { id, count, rate, budget, released, claimed, claimedCents, refundedCents, state, isPaused };
+    return state === 'scheduled' ? { ...status, startsAtMs: startMs } : status;
   }
 
   /** Packets put into the SETs in this run, and the cents in them. */
@@ -332,6 +346,8 @@ export class DropCampaigns {
     wonCents: number,
   ): void {
     const { id, count, rate, budget, firstNumber, winsPerUser } = opening;
+    const { isPaused = false, startMs = 0 } = this.holds.get(id);
+    const unreleased = startMs > nowMs ? 'scheduled' : 'releasing';
     const drop: Drop = {
       id,
       count,
@@ -341,11 +357,11 @@ export class DropCampaigns {
       claimed: wonCount,
       claimedCents: wonCents,
       refundedCents: 0,
-      state: wonCount === count ? 'released' : 'releasing',
-      isPaused: false,
+      state: wonCount === count ? 'released' : unreleased,
+      isPaused,
       slot,
       firstAmount,
-      startMs: nowMs,
+      startMs: Math.max(nowMs, startMs),
       releasedBefore: wonCount,
       wonBefore: wonCount,
       closing: undefined,
@@ -421,6 +437,7 @@ export class DropCampaigns {
     this.#table.close(drop.slot);
     this.#giveRun(drop.firstAmount, drop.count);
     this.#bySlot[drop.slot] = undefined;
+    this.holds.forget(drop.id);
     this.onClosed(this.status(drop.id));
   }
 

@@ -4,6 +4,8 @@
 // moment its opening is durable; every packet of it is logged and opened by sent-packets.ts.
 
 import { CampaignError } from './campaign-error.ts';
+import { CampaignHolds, type Hold } from './campaign-holds.ts';
+import { type CampaignPlan, planSend } from './campaign-plan.ts';
 import {
   DEFAULT_EXPIRY_SECONDS,
   DEFAULT_MAX_CENTS,
@@ -32,10 +34,14 @@ export interface SendSpec {
   users: readonly [number, number];
   mode?: SplitMode | undefined;
   expiresInSeconds?: number | undefined;
+  /** Unix milliseconds before which nothing is created; left out, it begins at once. */
+  startMs?: number | undefined;
+  /** Cents that it puts into packets at the most: it is cut short before the packet that would pass them. */
+  cap?: number | undefined;
 }
 
 /**
- * How a send stands. `creating`: at its rate; `created`: all created, some can still be grabbed; `closing`: no more are
+ * How a send stands. `scheduled`: not yet; `creating`: at its rate; `created`: all created, some can still be grabbed; `closing`: no more are
  * created, some can still be grabbed; `closed`: all over.
  */
 export interface SendStatus {
@@ -47,9 +53,11 @@ export interface SendStatus {
   totalCents: number;
   claimedCents: number;
   refundedCents: number;
-  state: 'creating' | 'created' | 'closing' | 'closed';
+  state: 'scheduled' | 'creating' | 'created' | 'closing' | 'closed';
   /** Nothing more is created until it is resumed; what is out can be grabbed. */
   isPaused: boolean;
+  /** While it is scheduled: Unix milliseconds. */
+  startsAtMs?: number;
 }
 
 /** A send of an earlier run that was not closed. */
@@ -66,14 +74,17 @@ export interface RestoredSend {
   open: readonly number[];
 }
 
-interface Send extends SendStatus {
+interface Send extends Omit<SendStatus, 'startsAtMs'> {
   opening: SendOpening;
   /** Since when it creates at its rate, and how many it had logged then. */
   startMs: number;
   loggedBefore: number;
   random: SeededRandom;
-  /** Packets put into the log, created or not yet. */
+  /** Packets put into the log, created or not yet, and the cents in them. */
   logged: number;
+  loggedCents: number;
+  /** Infinity for none. */
+  capCents: number;
   /** Ids of packets that are not accounted for yet; grabbedShares, claimedCents and refundedCents cover the others. */
   open: Set<number>;
   /** The total of the next packet, if it has been drawn already. */
@@ -91,6 +102,8 @@ const NO_NOTE = new Uint8Array(0);
 export class SendCampaigns {
   /** Told of a send that is closed now. */
   onClosed: (send: SendStatus) => void = () => {};
+  /** What operators asked for beside the numbers; the owner sees to it that changes are kept. */
+  readonly holds = new CampaignHolds();
   readonly #table: PacketTable;
   readonly #packets: SentPackets;
   readonly #log: MovementLog;
@@ -99,8 +112,6 @@ export class SendCampaigns {
   readonly #sends = new Map<number, Send>();
   /** Sends that are not closed. */
   readonly #active = new Set<Send>();
-  /** Ids of sends that were closed before all was created. */
-  readonly #cutShort = new Set<number>();
   #nextId = 1;
 
   /** @param maxShares the most shares that a packet may have */
@@ -125,7 +136,7 @@ export class SendCampaigns {
   async create(spec: SendSpec, readNowMs: () => number): Promise<SendStatus> {
     checkSend(spec, this.#table.slots, this.#maxShares);
     if (!this.#log.hasRoom(0)) throw new CampaignError('no_room', 'too much waits for the disk; try again later');
-    const [lowCents, highCents] = typeof spec.total === 'number' ? [spec.total, spec.total] : spec.total;
+    const [lowCents, highCents] = boundsOf(spec.total);
     const opening: SendOpening = {
       id: this.#nextId++,
       count: spec.count,
@@ -139,6 +150,13 @@ export class SendCampaigns {
       createdMs: Math.floor(readNowMs()),
       seed: this.#drawSeed(),
     };
+    // Before the send is: a crash in between leaves a hold of nothing, not a send that begins too early.
+    if (spec.startMs !== undefined || spec.cap !== undefined) {
+      this.holds.change(opening.id, {
+        ...(spec.startMs === undefined ? {} : { startMs: spec.startMs }),
+        ...(spec.cap === undefined ? {} : { capCents: spec.cap }),
+      });
+    }
     await this.#log.whenDurable(this.#log.openSend(opening));
     this.#add(opening, readNowMs(), 0);
     return this.status(opening.id);
@@ -148,14 +166,16 @@ export class SendCampaigns {
   restore(restored: RestoredSend, nowMs: number): void {
     const send = this.#add(restored.opening, nowMs, restored.created);
     send.totalCents = restored.totalCents;
+    send.loggedCents = restored.totalCents;
     send.grabbedShares = restored.grabbedShares;
     send.claimedCents = restored.claimedCents;
     send.refundedCents = restored.refundedCents;
     for (const packetId of restored.open) send.open.add(packetId);
   }
 
-  /** Goes on counting where an earlier run ended. */
-  continueFrom(lastId: number): void {
+  /** Goes on counting where an earlier run ended. Before `restore`. @param holds by id */
+  continueFrom(lastId: number, holds: Iterable<readonly [number, Hold]> = []): void {
+    this.holds.restore(holds, lastId);
     this.#nextId = lastId + 1;
   }
 
@@ -165,11 +185,13 @@ export class SendCampaigns {
    */
   tick(nowMs: number, mayCreate: boolean): void {
     for (const send of this.#active) {
+      if (send.state === 'scheduled' && nowMs >= send.startMs) send.state = 'creating';
       if (mayCreate && send.state === 'creating' && !send.isPaused) this.#createDue(send, nowMs);
       const isComplete = send.state === 'created' || (send.state === 'closing' && send.created === send.logged);
       if (isComplete && send.open.size === 0) {
         send.state = 'closed';
         this.#active.delete(send);
+        this.holds.forget(send.id);
         this.onClosed(this.status(send.id));
       }
     }
@@ -184,9 +206,21 @@ export class SendCampaigns {
     send.refundedCents += refundedCents;
   }
 
-  /** Creates nothing more of a send until it is resumed. @throws {CampaignError} not_found, over */
+  /** What a send would do. @throws {CampaignError} bad_request */
+  plan(spec: SendSpec, nowMs: number): CampaignPlan {
+    checkSend(spec, this.#table.slots, this.#maxShares);
+    const { count, shares, rate, cap = Number.POSITIVE_INFINITY, startMs = 0, expiresInSeconds } = spec;
+    const [lowCents, highCents] = boundsOf(spec.total);
+    const fitting = Math.min(count, Math.floor(cap / lowCents));
+    const packets = { count: fitting, shares, lowCents, highCents, expiresInSeconds };
+    return planSend(packets, { rate, startMs: Math.max(nowMs, startMs) }, cap);
+  }
+
+  /** Creates nothing more of a send until it is resumed. @throws {CampaignError} not_found, over; what keeping it throws */
   pause(id: number): SendStatus {
-    this.#findCreating(id).isPaused = true;
+    const send = this.#findCreating(id);
+    this.holds.change(id, { isPaused: true });
+    send.isPaused = true;
     return this.status(id);
   }
 
@@ -194,8 +228,9 @@ export class SendCampaigns {
   resume(id: number, nowMs: number): SendStatus {
     const send = this.#findCreating(id);
     if (send.isPaused) {
+      this.holds.change(id, { isPaused: false });
       send.isPaused = false;
-      send.startMs = nowMs;
+      send.startMs = Math.max(nowMs, send.startMs);
       send.loggedBefore = send.logged;
     }
     return this.status(id);
@@ -204,20 +239,11 @@ export class SendCampaigns {
   /** Creates nothing more of a send. What is out can still be grabbed until it expires. @throws {CampaignError} not_found */
   close(id: number): SendStatus {
     const send = this.#find(id);
-    if (send.state === 'creating') {
+    if (send.state === 'creating' || send.state === 'scheduled') {
+      this.holds.change(id, { isCutShort: true });
       send.state = 'closing';
-      this.#cutShort.add(id);
     }
     return this.status(id);
-  }
-
-  /** Takes up which sends were closed before all was created, in earlier runs too. */
-  cutShort(ids: readonly number[]): void {
-    for (const id of ids) {
-      this.#cutShort.add(id);
-      const send = this.#sends.get(id);
-      if (send?.state === 'creating') send.state = 'closing';
-    }
   }
 
   /** The last sends, newest first. */
@@ -226,16 +252,6 @@ export class SendCampaigns {
       .reverse()
       .slice(0, most)
       .map((id) => this.status(id));
-  }
-
-  /** Ids of the sends that are paused. */
-  get pausedIds(): number[] {
-    return [...this.#active].filter(({ isPaused, state }) => isPaused && state === 'creating').map(({ id }) => id);
-  }
-
-  /** Ids of the sends that were closed before all was created: their records do not say so. */
-  get cutShortIds(): number[] {
-    return [...this.#cutShort];
   }
 
   /** Sends that are not closed. */
@@ -253,13 +269,25 @@ export class SendCampaigns {
   /** @throws {CampaignError} not_found */
   status(id: number): SendStatus {
     const send = this.#find(id);
-    const { count, rate, created, totalCents, refundedCents, state, isPaused } = send;
+    const { count, rate, created, totalCents, refundedCents, state, isPaused, startMs } = send;
     let { grabbedShares, claimedCents } = send;
     for (const packetId of send.open) {
       grabbedShares += this.#table.countGrabbed(packetId);
       claimedCents += this.#table.sumGrabbed(packetId);
     }
-    return { id, count, rate, created, grabbedShares, totalCents, claimedCents, refundedCents, state, isPaused };
+    const status = {
+      id,
+      count,
+      rate,
+      created,
+      grabbedShares,
+      totalCents,
+      claimedCents,
+      refundedCents,
+      state,
+      isPaused,
+    };
+    return state === 'scheduled' ? { ...status, startsAtMs: startMs } : status;
   }
 
   #find(id: number): Send {
@@ -270,12 +298,21 @@ export class SendCampaigns {
 
   #findCreating(id: number): Send {
     const send = this.#find(id);
-    if (send.state !== 'creating') throw new CampaignError('over', `send ${id} creates no more`);
+    if (send.state !== 'creating' && send.state !== 'scheduled') {
+      throw new CampaignError('over', `send ${id} creates no more`);
+    }
     return send;
   }
 
   #add(opening: SendOpening, nowMs: number, created: number): Send {
     const { lowCents, highCents, seed } = opening;
+    const {
+      isPaused = false,
+      isCutShort = false,
+      startMs = 0,
+      capCents = Number.POSITIVE_INFINITY,
+    } = this.holds.get(opening.id);
+    const uncreated = isCutShort ? 'closing' : startMs > nowMs ? 'scheduled' : 'creating';
     const random = new SeededRandom(seed);
     for (let i = 0; i < created && lowCents !== highCents; i++) random.drawBetween(lowCents, highCents);
     const send: Send = {
@@ -287,10 +324,12 @@ export class SendCampaigns {
       totalCents: 0,
       claimedCents: 0,
       refundedCents: 0,
-      state: created === opening.count ? 'created' : 'creating',
-      isPaused: false,
+      state: created === opening.count ? 'created' : uncreated,
+      isPaused,
+      capCents,
+      loggedCents: 0,
       opening,
-      startMs: nowMs,
+      startMs: Math.max(nowMs, startMs),
       random,
       logged: created,
       loggedBefore: created,
@@ -318,6 +357,12 @@ export class SendCampaigns {
     // A number that was drawn for a packet that found no room is kept for the next try.
     const totalCents = send.drawnCents ?? (lowCents === highCents ? lowCents : random.drawBetween(lowCents, highCents));
     send.drawnCents = totalCents;
+    if (send.loggedCents + totalCents > send.capCents) {
+      // The cap is kept already: after a crash it cuts short again, in the same place.
+      this.holds.note(send.id, { isCutShort: true });
+      send.state = 'closing';
+      return false;
+    }
     const packet = {
       mode: SPLIT_MODES[opening.mode],
       totalCents,
@@ -340,6 +385,7 @@ export class SendCampaigns {
     });
     if (created === NO_ROOM) return false;
     send.logged++;
+    send.loggedCents += totalCents;
     send.drawnCents = undefined;
     return true;
   }
@@ -355,10 +401,14 @@ export class SendCampaigns {
   }
 }
 
+function boundsOf(total: SendSpec['total']): readonly [number, number] {
+  return typeof total === 'number' ? [total, total] : total;
+}
+
 /** Checks the numbers against each other and against the room there is. */
 function checkSend(spec: SendSpec, slots: number, maxShares: number): void {
   const { count, shares, total, users } = spec;
-  const [lowCents, highCents] = typeof total === 'number' ? [total, total] : total;
+  const [lowCents, highCents] = boundsOf(total);
   const fail = (message: string): never => {
     throw new CampaignError('bad_request', message);
   };
@@ -369,6 +419,7 @@ function checkSend(spec: SendSpec, slots: number, maxShares: number): void {
   }
   if (lowCents > highCents) fail('the first bound of total must not be above the second');
   if (highCents > MAX_AMOUNT_CENTS) fail(`total must be at most ${MAX_AMOUNT_CENTS} cents`);
+  if (spec.cap !== undefined && spec.cap < lowCents) fail('cap must be at least the total of one packet');
   if (users[0] > users[1]) fail('users must be [first, last] with first at most last');
   for (const totalCents of [lowCents, highCents]) {
     const request = {

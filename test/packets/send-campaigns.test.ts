@@ -404,7 +404,7 @@ t.test(
     tick(START_MS + 1000);
     t.match(sends.pause(id), { created: 10, state: 'creating', isPaused: true });
     t.equal(sends.createRate, 0);
-    t.strictSame(sends.pausedIds, [id]);
+    t.strictSame(sends.holds.entries(), [[id, { isPaused: true }]]);
     tick(START_MS + 5000);
     t.match(sends.status(id), { created: 10 });
     const { userId, packetId } = told[0];
@@ -425,7 +425,7 @@ t.test('a send that is closed creates no more; what is out is grabbed or expires
   const { id } = await sends.create({ ...everyday, count: 50, expiresInSeconds: 10 }, () => START_MS);
   tick(START_MS + 200);
   t.match(sends.close(id), { created: 2, state: 'closing' });
-  t.strictSame(sends.cutShortIds, [id]);
+  t.strictSame(sends.holds.entries(), [[id, { isCutShort: true }]]);
   const { userId, packetId } = told[0];
   t.equal(grabShare(table, packetId, userId), WON);
   tick(START_MS + 5000);
@@ -437,12 +437,75 @@ t.test('a send that is closed creates no more; what is out is grabbed or expires
   t.match(sends.close(id), { state: 'closed' }, 'closing it again changes nothing');
 });
 
-t.test('a send of an earlier run that was closed early stays so', async (t) => {
+t.test('a scheduled send begins at its time, and not before', async (t) => {
+  const { sends, told, tick } = openSends(100);
+  const startMs = START_MS + 60_000;
+  t.match(await sends.create({ ...everyday, count: 50, startMs }, () => START_MS), {
+    state: 'scheduled',
+    startsAtMs: startMs,
+  });
+  tick(startMs - 1);
+  t.equal(told.length, 0);
+  tick(startMs);
+  tick(startMs + 1000);
+  t.match(sends.status(1), { state: 'creating', created: 10 });
+  await sends.create({ ...everyday, startMs: startMs + 1e6 }, () => startMs);
+  t.match(sends.close(2), { state: 'closing' });
+  tick(startMs + 1001);
+  t.match(sends.status(2), { state: 'closed', created: 0 });
+});
+
+t.test('a send never puts more than its cap into packets, whatever is drawn', async (t) => {
+  for (const [cap, total, created] of [
+    [1800, 600, 3],
+    [1799, 600, 2],
+    [600, 600, 1],
+    [2400, 600, 4],
+    [100_000, 600, 4],
+  ] as const) {
+    const { sends, tick } = openSends(100);
+    await sends.create({ ...everyday, total, cap }, () => START_MS);
+    for (let i = 0; i < 5; i++) tick(START_MS + 5000 + i);
+    t.match(
+      sends.status(1),
+      { created, totalCents: created * total, state: created < 4 ? 'closing' : 'created' },
+      `${cap}`,
+    );
+  }
+  const { sends, tick } = openSends(1000);
+  await sends.create({ ...everyday, count: 500, rate: 1000, total: [10, 600], cap: 20_000 }, () => START_MS);
+  for (let i = 0; i < 20; i++) tick(START_MS + 100 * i);
+  const { totalCents, created } = sends.status(1);
+  t.ok(totalCents <= 20_000 && totalCents > 20_000 - 600 && created < 500, `${created} packets, ${totalCents} cents`);
+  await t.rejects(
+    sends.create({ ...everyday, total: [10, 600], cap: 9 }, () => START_MS),
+    { code: 'bad_request', message: /cap must be/ },
+  );
+});
+
+t.test('a plan says what a send would do, and does nothing', async (t) => {
+  const { sends } = openSends(100);
+  t.strictSame(sends.plan({ ...everyday, total: [300, 600], expiresInSeconds: 60 }, START_MS), {
+    packets: 4,
+    rate: 10,
+    firstAt: new Date(START_MS + 100).toISOString(),
+    lastAt: new Date(START_MS + 400).toISOString(),
+    endsAt: new Date(START_MS + 60_400).toISOString(),
+    packetCents: { least: 300, most: 600, mean: 450 },
+    costCents: { least: 0, most: 2400 },
+  });
+  t.match(sends.plan({ ...everyday, cap: 1300 }, START_MS), { packets: 2, costCents: { most: 1200 } });
+  t.strictSame(sends.list(9), []);
+});
+
+t.test('holds of earlier runs are taken up, but not those of sends that never came to be', async (t) => {
   const { sends, tick } = openSends(10);
-  const { id } = await sends.create(everyday, () => START_MS);
-  sends.cutShort([id, 77]);
+  sends.continueFrom(4, [
+    [3, { isCutShort: true }],
+    [5, { startMs: START_MS + 1e9 }],
+  ]);
+  t.strictSame(sends.holds.entries(), [[3, { isCutShort: true }]]);
+  t.match(await sends.create(everyday, () => START_MS), { id: 5, state: 'creating' });
   tick(START_MS + 5000);
-  tick(START_MS + 5001);
-  t.match(sends.status(id), { created: 0, state: 'closed' });
-  t.strictSame(sends.cutShortIds, [id, 77], 'also of sends that are over and forgotten');
+  t.match(sends.status(5), { created: 4 });
 });

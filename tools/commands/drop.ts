@@ -12,6 +12,8 @@ const options = {
   min: { type: 'number', describe: 'least cents of a packet  [default: 1]' },
   max: { type: 'number', describe: 'most cents of a packet  [default: 20000]' },
   'wins-per-user': { type: 'number', describe: 'how often one user may win  [default: any number of times]' },
+  'start-at': { type: 'string', describe: 'when it begins, such as 2027-02-17T20:00:00+08:00  [default: now]' },
+  'dry-run': { type: 'boolean', default: false, describe: 'only say what it would do, when, and what it can cost' },
   show: { type: 'number', describe: 'show the drop with this id instead of starting one' },
   close: { type: 'number', describe: 'close the drop with this id: what nobody won goes back' },
   pause: { type: 'number', describe: 'release nothing more of the drop with this id, until it is resumed' },
@@ -56,9 +58,11 @@ async function drop(args: ArgumentsCamelCase<DropArguments>): Promise<void> {
     min: args.min,
     max: args.max,
     winsPerUser: args.winsPerUser,
+    startAt: args.startAt,
+    dryRun: args.dryRun || undefined,
   };
   let status = (await callControl(control, 'POST', '/drops', body)) as { id: number; state: string };
-  while (args.wait && status.state !== 'closed') {
+  while (args.wait && !args.dryRun && status.state !== 'closed') {
     await sleep(200);
     status = (await callControl(control, 'GET', `/drops/${status.id}`)) as typeof status;
   }

@@ -14,6 +14,9 @@ const options = {
   users: { type: 'string', describe: 'first:last user id; they are sent to in turn' },
   mode: { choices: ['lucky', 'line', 'equal'] as const, default: 'lucky', describe: 'how a packet is split' },
   expires: { type: 'number', describe: 'seconds that a packet lives  [default: a day]' },
+  cap: { type: 'number', describe: 'cents that it puts into packets at the most  [default: no bound]' },
+  'start-at': { type: 'string', describe: 'when it begins, such as 2027-02-17T20:00:00+08:00  [default: now]' },
+  'dry-run': { type: 'boolean', default: false, describe: 'only say what it would do, when, and what it can cost' },
   show: { type: 'number', describe: 'show the send with this id instead of starting one' },
   close: { type: 'number', describe: 'create nothing more of the send with this id; what is out can still be grabbed' },
   pause: { type: 'number', describe: 'create nothing more of the send with this id, until it is resumed' },
@@ -57,9 +60,21 @@ async function send(args: ArgumentsCamelCase<SendArguments>): Promise<void> {
     );
   }
   const { count, rate, shares, mode, expires: expiresInSeconds } = args;
-  const body = { count, rate, shares, total, users, mode, expiresInSeconds };
+  const { cap, startAt, dryRun } = args;
+  const body = {
+    count,
+    rate,
+    shares,
+    total,
+    users,
+    mode,
+    expiresInSeconds,
+    cap,
+    startAt,
+    dryRun: dryRun || undefined,
+  };
   let status = (await callControl(control, 'POST', '/sends', body)) as { id: number; state: string };
-  while (args.wait && status.state !== 'closed') {
+  while (args.wait && !dryRun && status.state !== 'closed') {
     await sleep(200);
     status = (await callControl(control, 'GET', `/sends/${status.id}`)) as typeof status;
   }

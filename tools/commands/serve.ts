@@ -29,6 +29,11 @@ const options = {
     describe: 'sent packets that are kept at once, open or not yet forgotten',
   },
   'max-shares': { type: 'number', default: DEFAULTS.maxShares, describe: 'shares that one sent packet may have' },
+  'max-campaign-cents': {
+    type: 'number',
+    default: DEFAULTS.maxCampaignCents,
+    describe: 'cents that one drop or send of the house may cost; 0 means any',
+  },
   'losing-shake': {
     choices: ['acceptor', 'worker'] as const,
     default: DEFAULTS.losingShake,
@@ -186,6 +191,7 @@ function toServerOptions(args: Parsed) {
     maxConnections: args.maxConnections,
     packetSlots: args.packetSlots,
     maxShares: args.maxShares,
+    maxCampaignCents: args.maxCampaignCents,
     losingShake: args.losingShake,
     transport: args.transport,
     waitStrategy: args.wait,
