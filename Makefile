@@ -7,7 +7,7 @@ HONGBAO = node tools/hongbao.js
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load drop send status watch monitor experiment report audit chaos sim bench bench-grabs million test check format pack clean
+.PHONY: help install run load drop send status watch monitor experiment report audit chaos sim overload bench bench-grabs million test check format pack clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -55,6 +55,9 @@ chaos: node_modules/.installed ## kill a loaded server 20 times, and check that 
 
 sim: node_modules/.installed ## thousands of seeded simulations with crashes, against a plain model
 	@node test/sim/run-sim.ts $(ARGS)
+
+overload: node_modules/.installed ## offer a server ten times what it can do, and everybody one packet
+	@node tools/overload/overload.ts $(ARGS)
 
 bench: node_modules/.installed ## how costs grow with connections, SETs, open packets and more; --quick for a minute of it
 	@node tools/bench/bench.ts $(ARGS)

@@ -139,6 +139,11 @@ export function makeControlTarget({
       await settled();
       return status;
     },
+    sendPackets: async (id) => {
+      const packets = work.sends.openPackets(id, MOST_LISTED);
+      await settled();
+      return { packets };
+    },
     sends: async () => {
       const sends = work.sends.list(MOST_LISTED);
       await settled();

@@ -135,6 +135,12 @@ export class LoadEngine implements FrameSink, LinkHandler {
     return latency;
   }
 
+  /** Grabs one packet with every connection, whether it was told of it or not. */
+  grabAll(packetId: number): void {
+    for (let index = 0; index < this.#count; index++)
+      if (this.#states[index] === State.READY) this.#grab(index, packetId);
+  }
+
   /** Closes every connection. */
   end(): void {
     this.#isEnding = true;
@@ -316,10 +322,13 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #shakeDue(nowMs: number): void {
     const [first, last] = this.#users;
     const schedule = this.#schedule;
+    const { giveUpMs = Number.POSITIVE_INFINITY } = this.#options;
+    // The caller's moment may lie ahead of our clock: see stopShaking.
+    const tooLateMs = Math.min(nowMs, nowUs() / 1000) - giveUpMs;
     for (let userId = schedule.takeDue(nowMs); userId !== NOBODY; userId = schedule.takeDue(nowMs)) {
       if (userId < first || userId > last) continue;
       const index = userId - first;
-      if (this.#states[index] !== State.READY) {
+      if (this.#states[index] !== State.READY || schedule.dueMs < tooLateMs) {
         this.totals.skipped++;
         continue;
       }

@@ -19,6 +19,8 @@ export interface LoadOptions {
   durationSeconds: number;
   /** Open loop: how often it looks what is due, in milliseconds. Many clients on one machine look less often. */
   paceMs: number;
+  /** Open loop: a shake that was due so long ago is not sent any more, in milliseconds; left out, it is sent however late. */
+  giveUpMs?: number;
   threads: number;
   /** Whether to grab every packet that a notice tells of. */
   grab: boolean;

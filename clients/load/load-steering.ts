@@ -45,6 +45,7 @@ export class LoadSteering {
   readonly #options: LoadOptions;
   readonly #now: () => number;
   #pass: (change: RateChange) => void = () => {};
+  #passGrab: (packetId: number) => void = () => {};
   #phase: LoadPhase = 'connecting';
   #totals: LoadTotals = emptyTotals();
   /** All rates that were asked for, in the order of their times. */
@@ -68,9 +69,15 @@ export class LoadSteering {
     return this.#rates.findLast(({ fromMs }) => fromMs <= nowMs)!.qps;
   }
 
-  /** For the coordinator: where changes go. */
-  attach(pass: (change: RateChange) => void): void {
+  /** For the coordinator: where changes go, and packets that everybody is to grab. */
+  attach(pass: (change: RateChange) => void, passGrab: (packetId: number) => void): void {
     this.#pass = pass;
+    this.#passGrab = passGrab;
+  }
+
+  /** Lets every connection grab one packet, whether it was told of it or not. */
+  grabAll(packetId: number): void {
+    this.#passGrab(packetId);
   }
 
   /** For the coordinator: how far the test is. */

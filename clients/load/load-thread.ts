@@ -18,6 +18,7 @@ export interface LoadThreadData {
 export type LoadCommand =
   | { kind: 'start'; fromMs: number; untilMs: number }
   | { kind: 'qps'; qps: number; fromMs: number }
+  | { kind: 'grab'; packetId: number }
   | { kind: 'stop' }
   | { kind: 'end' };
 
@@ -60,6 +61,8 @@ async function run({ options, users }: LoadThreadData): Promise<void> {
       else setTimeout(() => engine.startShaking(fromMs, untilMs), waitMs);
     } else if (command.kind === 'qps') {
       engine.changeQps(command.qps, command.fromMs);
+    } else if (command.kind === 'grab') {
+      engine.grabAll(command.packetId);
     } else if (command.kind === 'stop') {
       engine.stopShaking();
       hasStopped = true;

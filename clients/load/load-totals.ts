@@ -9,7 +9,7 @@ export interface LoadTotals {
   lostConnections: number;
   /** Logins that the server refused. */
   refusedLogins: number;
-  /** Shakes. skipped: due while the connection was not there, and not sent. */
+  /** Shakes. skipped: not sent, because the connection was not there when it was due, or it was due too long ago. */
   sent: number;
   answered: number;
   skipped: number;

@@ -54,7 +54,7 @@ export function formatResult(options: LoadOptions, result: LoadResult, rates: re
       ['  won', formatCount(totals.won), formatCents(totals.wonCents)],
       ['  none', formatCount(totals.none), ''],
       ['  overload', formatCount(totals.overload), ''],
-      ['shakes not sent: no connection', formatCount(totals.skipped), ''],
+      ['shakes due, and not sent', formatCount(totals.skipped), ''],
       ['notices', formatCount(totals.notices), ''],
       ['grabs sent', formatCount(totals.grabsSent), ''],
       ['grabs answered', formatCount(totals.grabsAnswered), formatCents(totals.grabCents)],

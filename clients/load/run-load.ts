@@ -52,9 +52,13 @@ export async function runLoad(
   sampler?: LoadSampler,
 ): Promise<LoadResult> {
   const threads = Array.from({ length: options.threads }, (_, i) => new LoadThread(options, i, sampler));
-  steering.attach((change) => {
-    for (const thread of threads) thread.send({ kind: 'qps', ...change });
-  });
+  const sendAll = (command: LoadCommand) => {
+    for (const thread of threads) thread.send(command);
+  };
+  steering.attach(
+    (change) => sendAll({ kind: 'qps', ...change }),
+    (packetId) => sendAll({ kind: 'grab', packetId }),
+  );
   const observe: OnProgress = (phase, totals) => {
     steering.observe(phase, totals);
     onProgress(phase, totals);

@@ -50,6 +50,8 @@ export interface ControlTarget {
   closeDrop(id: number): Promise<object>;
   createSend(body: SendBody): Promise<object>;
   send(id: number): Promise<object>;
+  /** Those that can still be grabbed. */
+  sendPackets(id: number): Promise<object>;
   /** Newest first. */
   sends(): Promise<object>;
   pauseSend(id: number): Promise<object>;
@@ -103,6 +105,7 @@ export function buildControlServer(target: ControlTarget, onError: (error: Error
   });
   app.get('/sends', () => target.sends());
   app.get('/sends/:id', (request) => target.send(idOf(request)));
+  app.get('/sends/:id/packets', (request) => target.sendPackets(idOf(request)));
   app.post('/sends/:id/pause', (request) => target.pauseSend(idOf(request)));
   app.post('/sends/:id/resume', (request) => target.resumeSend(idOf(request)));
   app.post('/sends/:id/close', (request) => target.closeSend(idOf(request)));

@@ -63,6 +63,7 @@ export const sendBody = z.strictObject({
   }),
   mode: z.enum(['lucky', 'line', 'equal'], { error: "mode must be 'lucky', 'line' or 'equal'" }).optional(),
   expiresInSeconds: wholeNumber('expiresInSeconds', 1, MOST_EXPIRY_SECONDS).optional(),
+  recipients: wholeNumber('recipients', 1, MOST_COUNT).optional(),
   cap: cents('cap').optional(),
   startAt: startAt.optional(),
   dryRun: dryRun.optional(),

@@ -16,6 +16,7 @@ const holdSchema = z.strictObject({
   startMs: z.number().min(0).exactOptional(),
   isCutShort: z.boolean().exactOptional(),
   capCents: z.int().min(1).exactOptional(),
+  recipients: z.int().min(1).exactOptional(),
 });
 const listSchema = z.array(z.tuple([z.int().min(1), holdSchema]));
 const idsSchema = z.array(z.int().min(1));

@@ -19,7 +19,7 @@
 //
 // | count, client                  | meaning                                                                            |
 // |--------------------------------|------------------------------------------------------------------------------------|
-// | sent, answered, skipped        | shakes; skipped: due while the connection was not there                            |
+// | sent, answered, skipped        | shakes; skipped: due, and not sent: no connection, or due too long ago             |
 // | won, none, overload, wonCents  | shakes answered, by result; cents won                                              |
 // | notices                        | notices received                                                                   |
 // | grabsSent, grabsAnswered       | grabs; grabsWon, grabsNothing: by result; grabCents: cents grabbed                 |

@@ -10,6 +10,8 @@ export interface Hold {
   isCutShort?: boolean;
   /** A send puts no more cents than these into packets. */
   capCents?: number;
+  /** Users that each packet of a send goes to; as many as it has shares if left out. */
+  recipients?: number;
 }
 
 /** The holds of all drops, or of all sends, by id; whoever keeps them is told of every change, before it takes effect. */

@@ -41,3 +41,6 @@ export const DEFAULT_EXPIRY_SECONDS = 24 * 60 * 60;
 
 /** Notices that wait for one user at the most; past it the oldest is dropped and counted, its share stays grabbable. */
 export const MAX_PENDING_NOTICES = 100;
+
+/** Users that one packet of the house goes to: its record, and the notices, are still a matter of milliseconds. */
+export const MAX_RECIPIENTS = 50_000;

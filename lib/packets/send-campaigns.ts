@@ -11,6 +11,7 @@ import {
   DEFAULT_MAX_CENTS,
   DEFAULT_MIN_CENTS,
   MAX_AMOUNT_CENTS,
+  MAX_RECIPIENTS,
   SHARE_ARENA_WORDS,
 } from './limits.ts';
 import type { MovementLog, SendOpening } from './movement-log.ts';
@@ -26,8 +27,10 @@ export interface SendSpec {
   count: number;
   /** Packets a second. */
   rate: number;
-  /** Shares of each packet, which is also how many users each is sent to. */
+  /** Shares of each packet, which is also how many users each is sent to, unless `recipients` says another number. */
   shares: number;
+  /** Users that each packet is sent to, at least as many as it has shares: those who come first get one. */
+  recipients?: number | undefined;
   /** Cents of each packet: a fixed number, or bounds between which each is drawn. */
   total: number | readonly [number, number];
   /** First and last user id; recipients are taken in turn. */
@@ -85,6 +88,8 @@ interface Send extends Omit<SendStatus, 'startsAtMs'> {
   loggedCents: number;
   /** Infinity for none. */
   capCents: number;
+  /** Of each packet. */
+  recipients: number;
   /** Ids of packets that are not accounted for yet; grabbedShares, claimedCents and refundedCents cover the others. */
   open: Set<number>;
   /** The total of the next packet, if it has been drawn already. */
@@ -151,10 +156,11 @@ export class SendCampaigns {
       seed: this.#drawSeed(),
     };
     // Before the send is: a crash in between leaves a hold of nothing, not a send that begins too early.
-    if (spec.startMs !== undefined || spec.cap !== undefined) {
+    if (spec.startMs !== undefined || spec.cap !== undefined || spec.recipients !== undefined) {
       this.holds.change(opening.id, {
         ...(spec.startMs === undefined ? {} : { startMs: spec.startMs }),
         ...(spec.cap === undefined ? {} : { capCents: spec.cap }),
+        ...(spec.recipients === undefined ? {} : { recipients: spec.recipients }),
       });
     }
     await this.#log.whenDurable(this.#log.openSend(opening));
@@ -246,6 +252,11 @@ export class SendCampaigns {
     return this.status(id);
   }
 
+  /** Ids of the packets of a send that can still be grabbed, so many at the most. @throws {CampaignError} not_found */
+  openPackets(id: number, most: number): number[] {
+    return [...this.#find(id).open].slice(0, most);
+  }
+
   /** The last sends, newest first. */
   list(most: number): SendStatus[] {
     return [...this.#sends.keys()]
@@ -311,6 +322,7 @@ export class SendCampaigns {
       isCutShort = false,
       startMs = 0,
       capCents = Number.POSITIVE_INFINITY,
+      recipients = opening.shares,
     } = this.holds.get(opening.id);
     const uncreated = isCutShort ? 'closing' : startMs > nowMs ? 'scheduled' : 'creating';
     const random = new SeededRandom(seed);
@@ -327,6 +339,7 @@ export class SendCampaigns {
       state: created === opening.count ? 'created' : uncreated,
       isPaused,
       capCents,
+      recipients,
       loggedCents: 0,
       opening,
       startMs: Math.max(nowMs, startMs),
@@ -372,7 +385,7 @@ export class SendCampaigns {
       senderId: -1,
       createdAt: nowSecond,
       expiresAt: nowSecond + opening.expiresInSeconds,
-      invited: listRecipients(opening, send.logged),
+      invited: listRecipients(opening.users, send.recipients, send.logged),
       seed: this.#drawSeed(),
       note: NO_NOTE,
     };
@@ -414,8 +427,12 @@ function checkSend(spec: SendSpec, slots: number, maxShares: number): void {
   };
   if (shares > maxShares) fail(`shares must be at most ${maxShares}`);
   if (count > slots) fail(`count must be at most ${slots}: so many packets can be open at once`);
-  if (count * 4 * shares > SHARE_ARENA_WORDS) {
-    fail(`count * shares must be at most ${SHARE_ARENA_WORDS / 4}: there is no room for more shares`);
+  const { recipients = shares } = spec;
+  if (recipients < shares || recipients > MAX_RECIPIENTS) {
+    fail(`recipients must be at least the shares, and at most ${MAX_RECIPIENTS}`);
+  }
+  if (count * (3 * shares + recipients) > SHARE_ARENA_WORDS) {
+    fail(`count * (3 * shares + recipients) must be at most ${SHARE_ARENA_WORDS}: there is no room for more`);
   }
   if (lowCents > highCents) fail('the first bound of total must not be above the second');
   if (highCents > MAX_AMOUNT_CENTS) fail(`total must be at most ${MAX_AMOUNT_CENTS} cents`);
@@ -437,10 +454,9 @@ function checkSend(spec: SendSpec, slots: number, maxShares: number): void {
   }
 }
 
-/** The users that packet number `index` of a send goes to: the next `shares` ones in turn, each once. */
-function listRecipients(opening: SendOpening, index: number): number[] {
-  const [first, last] = opening.users;
+/** The users that packet number `index` of a send goes to: the next `most` ones in turn, each once. */
+function listRecipients([first, last]: readonly [number, number], most: number, index: number): number[] {
   const users = last - first + 1;
-  const recipients = Math.min(opening.shares, users);
+  const recipients = Math.min(most, users);
   return Array.from({ length: recipients }, (_, i) => first + ((index * recipients + i) % users));
 }

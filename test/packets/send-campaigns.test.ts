@@ -509,3 +509,23 @@ t.test('holds of earlier runs are taken up, but not those of sends that never ca
   tick(START_MS + 5000);
   t.match(sends.status(5), { created: 4 });
 });
+
+t.test('a packet can go to more users than it has shares; those who come first get one', async (t) => {
+  const { sends, table, told, tick } = openSends(100);
+  await sends.create({ ...everyday, count: 2, shares: 3, recipients: 5, users: [10, 17] }, () => START_MS);
+  tick(START_MS + 5000);
+  t.strictSame(
+    told.map(({ userId }) => userId),
+    [10, 11, 12, 13, 14, 15, 16, 17, 10, 11],
+  );
+  const { packetId } = told[0];
+  const outcomes = [10, 11, 12, 13, 14, 15].map((userId) => grabShare(table, packetId, userId));
+  t.strictSame(outcomes, [WON, WON, WON, GrabOutcome.EMPTY, GrabOutcome.EMPTY, NOT_INVITED]);
+  t.strictSame(sends.openPackets(1, 9), [told[0].packetId, told[5].packetId]);
+  for (const recipients of [2, 50_001]) {
+    await t.rejects(
+      sends.create({ ...everyday, recipients }, () => START_MS),
+      { message: /recipients must be at least/ },
+    );
+  }
+});

@@ -14,6 +14,7 @@ const options = {
   users: { type: 'string', describe: 'first:last user id; they are sent to in turn' },
   mode: { choices: ['lucky', 'line', 'equal'] as const, default: 'lucky', describe: 'how a packet is split' },
   expires: { type: 'number', describe: 'seconds that a packet lives  [default: a day]' },
+  recipients: { type: 'number', describe: 'users that each packet is sent to  [default: as many as shares]' },
   cap: { type: 'number', describe: 'cents that it puts into packets at the most  [default: no bound]' },
   'start-at': { type: 'string', describe: 'when it begins, such as 2027-02-17T20:00:00+08:00  [default: now]' },
   'dry-run': { type: 'boolean', default: false, describe: 'only say what it would do, when, and what it can cost' },
@@ -60,11 +61,12 @@ async function send(args: ArgumentsCamelCase<SendArguments>): Promise<void> {
     );
   }
   const { count, rate, shares, mode, expires: expiresInSeconds } = args;
-  const { cap, startAt, dryRun } = args;
+  const { cap, recipients, startAt, dryRun } = args;
   const body = {
     count,
     rate,
     shares,
+    recipients,
     total,
     users,
     mode,

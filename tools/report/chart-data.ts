@@ -132,6 +132,17 @@ export const LINE_CHARTS: Record<Exclude<ChartName, 'client-latency-heat'>, Line
     lines: [latency('shake', 'server', SHAKE, 'p99Us', SERVER), latency('grab', 'server', GRAB, 'p99Us', GREEN)],
     needed: [],
   },
+  shedding: {
+    thinning: 'mean',
+    isLog: false,
+    lines: [
+      rate('sent', 'client', ['sent'], CLIENT_LIGHT, WIDE),
+      rate('answered', 'client', ['answered'], CLIENT, NARROW),
+      rate('shed', 'server', ['shakesShed'], SERVER, NARROW),
+      { ...latency('grab', 'client', GRAB, 'p99Us', GREEN), isRight: true },
+    ],
+    needed: ['sent', 'grab'],
+  },
   journal: {
     thinning: 'mean',
     isLog: false,

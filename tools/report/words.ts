@@ -31,6 +31,7 @@ export const CHART_NAMES = [
   'connections',
   'pauses',
   'server-latency',
+  'shedding',
   'journal',
   'network',
 ] as const;
@@ -141,6 +142,13 @@ const en: Words = {
       shows: 'Within these times 99 % of the shakes and of the grabs of each second were done in the server.',
       left: 'latency, ms (log scale)',
       lines: { shake: 'shake p99', grab: 'grab p99' },
+    },
+    shedding: {
+      title: 'Too much to do: what is shed, and what grabs feel of it',
+      shows: 'Shakes sent, answered, and shed per second (left axis); 99 % of grabs were answered within (right axis).',
+      left: 'shakes/s',
+      right: 'ms',
+      lines: { sent: 'client: sent', answered: 'client: answered', shed: 'server: shed', grab: 'client: grab p99, ms' },
     },
     journal: {
       title: 'Server: journal',
@@ -275,6 +283,18 @@ const zh: Words = {
       shows: '每秒内 99 % 的摇红包与抢红包请求在此时间内由服务器处理完毕。',
       left: '延迟，毫秒（对数刻度）',
       lines: { shake: '摇红包 p99', grab: '抢红包 p99' },
+    },
+    shedding: {
+      title: '过载：减少的摇一摇与抢红包的感受',
+      shows: '每秒发出、收到应答、被丢弃的摇一摇（左轴）；99 % 的抢红包在此时间内得到应答（右轴）。',
+      left: '摇一摇/秒',
+      right: '毫秒',
+      lines: {
+        sent: '客户端：发出',
+        answered: '客户端：收到应答',
+        shed: '服务器：丢弃',
+        grab: '客户端：抢红包 p99，毫秒',
+      },
     },
     journal: {
       title: '服务器：日志落盘',

@@ -1,0 +1,80 @@
+// The hot packet: everybody who is connected grabs one packet at once. Exactly its shares are won, and everybody is answered.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type LoadOptions, PACE_MS } from '../../clients/load/load-options.ts';
+import { LoadSteering } from '../../clients/load/load-steering.ts';
+import { runLoad } from '../../clients/load/run-load.ts';
+import type { RunVerdict } from '../../lib/monitor/run-log.ts';
+import { formatCount } from '../../lib/monitor/text-table.ts';
+import { callControl } from '../control-client.ts';
+
+/** How long the grabbing may take, in seconds. */
+const SECONDS = 5;
+
+/** Of a share, on average. */
+const CENTS = 100;
+
+/**
+ * @param users connected, who all grab @param shares of the packet
+ * @throws {Error} when the connections cannot be made
+ */
+export async function runHotPacket(
+  server: { port: number; controlUrl: string },
+  users: number,
+  shares: number,
+): Promise<RunVerdict['checks']> {
+  const options: LoadOptions = {
+    targets: [{ host: '127.0.0.1', port: server.port }],
+    users: [0, users - 1],
+    population: [0, users - 1],
+    qps: 0,
+    closed: false,
+    pipeline: 1,
+    durationSeconds: SECONDS,
+    paceMs: PACE_MS,
+    threads: 1,
+    // Nobody before all.
+    grab: false,
+    drainSeconds: 30,
+  };
+  const steering = new LoadSteering(options);
+  let isSent = false;
+  const { totals, grabLatency } = await runLoad(
+    options,
+    (phase) => {
+      if (phase !== 'shaking' || isSent) return;
+      isSent = true;
+      void sendOne(server.controlUrl, users, shares).then((packetId) => steering.grabAll(packetId));
+    },
+    undefined,
+    steering,
+  );
+  const exactly = (what: string, target: number, reached: number) => ({
+    what,
+    target: formatCount(target),
+    reached: formatCount(reached),
+    isPassed: target === reached,
+  });
+  return [
+    exactly('hot packet: users answered', users, totals.grabsAnswered),
+    exactly('hot packet: winners', shares, totals.grabsWon),
+    exactly('hot packet: cents', shares * CENTS, totals.grabCents),
+    {
+      what: 'hot packet: 99% answered within, ms',
+      target: '5,000.000',
+      reached: (grabLatency.getValueAtPercentile(99) / 1000).toFixed(3),
+      isPassed: grabLatency.getValueAtPercentile(99) <= 5_000_000,
+    },
+  ];
+}
+
+/** Sends one packet to everybody; resolves to its id once it can be grabbed. */
+async function sendOne(url: string, users: number, shares: number): Promise<number> {
+  const body = { count: 1, rate: 1000, shares, total: shares * CENTS, users: [0, users - 1], recipients: users };
+  const { id } = (await callControl(url, 'POST', '/sends', body)) as { id: number };
+  for (;;) {
+    const { packets } = (await callControl(url, 'GET', `/sends/${id}/packets`)) as { packets: number[] };
+    if (packets.length > 0) return packets[0];
+    await sleep(50);
+  }
+}
