@@ -20,14 +20,21 @@ export interface ServerHistoryParts {
   onError: (error: Error) => void;
 }
 
+/** Questions of users that may wait: one takes up to some tens of milliseconds, all of them a second or two. More are answered busy. */
+const MOST_QUESTIONS = 32;
+
 const UNAVAILABLE: RecordsResult = {
   error: { code: 'unavailable', message: 'this server keeps no records: it holds money in memory only' },
 };
+
+const BUSY: RecordsResult = { error: { code: 'busy', message: 'too many ask for records; try again later' } };
 
 export class ServerHistory {
   readonly #parts: ServerHistoryParts;
   readonly #pool: Piscina;
   #isClosed = false;
+  /** Of users, not answered yet. */
+  #questions = 0;
 
   constructor(parts: ServerHistoryParts) {
     this.#parts = parts;
@@ -70,9 +77,19 @@ export class ServerHistory {
     return this.#ask({ about: 'ledger' }) as Promise<LedgerView>;
   }
 
-  /** Answers RECORDS of a user. */
-  async records(userId: number, { packetId, limit, before }: RecordsRequest): Promise<RecordsResult> {
+  /** Answers RECORDS of a user; `busy` if many others wait. */
+  async records(userId: number, request: RecordsRequest): Promise<RecordsResult> {
     if (!this.isKept) return UNAVAILABLE;
+    if (this.#questions >= MOST_QUESTIONS) return BUSY;
+    this.#questions++;
+    try {
+      return await this.#lookUp(userId, request);
+    } finally {
+      this.#questions--;
+    }
+  }
+
+  async #lookUp(userId: number, { packetId, limit, before }: RecordsRequest): Promise<RecordsResult> {
     if (packetId === undefined) {
       const { records } = await this.user(userId, limit, before);
       return { records: records.map(toMoneyRecord) };

@@ -9,6 +9,9 @@ import type { Server } from '../../lib/server.ts';
 import { waitFor } from './raw-client.ts';
 import { call, join, send, serve } from './test-server.ts';
 
+/** Questions that may wait: see lib/server-history.ts. */
+const MOST_QUESTIONS = 32;
+
 function makeData(t: Test): string {
   const data = mkdtempSync(joinPath(tmpdir(), 'hongbao-test-'));
   t.teardown(() => rmSync(data, { recursive: true, force: true }));
@@ -96,4 +99,18 @@ t.test('the records of a packet name every grab, while it is open, when it is ov
   t.match((await get(second, `/packets/${packetId + 1}/records`)).body, { code: 'not_found' });
   t.equal((await get(second, `/packets/${packetId + 1}/records`)).status, 404);
   t.match((await get(second, '/ledger')).body, { difference: 0 });
+});
+
+t.test('of more questions than can wait, those beyond are answered busy at once, and all have an answer', async (t) => {
+  const server = await serve(t, { data: makeData(t), durability: 'buffered' });
+  for (let i = 1; i <= 5; i++) await transfer(server, 'topup', i, `up ${i}`);
+  const client = await join(t, server, 1, 'hello');
+  const ask = (count: number) => Promise.all(Array.from({ length: count }, () => client.records()));
+  for (const { records } of await ask(MOST_QUESTIONS)) t.equal(records?.length, 5, 'as many as can wait');
+  const answers = await ask(MOST_QUESTIONS + 400);
+  const busy = answers.filter(({ error }) => error?.code === 'busy').length;
+  const told = answers.filter(({ records }) => records?.length === 5).length;
+  t.equal(busy + told, answers.length);
+  t.ok(busy > 0 && told >= MOST_QUESTIONS, `${told} told, ${busy} busy`);
+  t.equal((await client.records()).records?.length, 5, 'and later it answers again');
 });
