@@ -1,4 +1,4 @@
-// What Linux says of a process under /proc: the CPU time of it and of each of its threads, and its resident memory.
+// What Linux says of a process under /proc: the CPU time of it and of each of its threads, its resident memory, its open files.
 
 import { readdirSync, readFileSync } from 'node:fs';
 
@@ -52,4 +52,9 @@ export function readResidentBytes(pid: number): number {
   const found = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   if (found === null) throw new Error(`/proc/${pid}/status does not tell the resident memory`);
   return Number(found[1]) * 1024;
+}
+
+/** Files, sockets among them, that a process has open. */
+export function countOpenFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length;
 }
