@@ -7,7 +7,7 @@ HONGBAO = node tools/hongbao.js
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load drop send status watch monitor experiment report audit chaos sim overload bench bench-grabs million test check format pack clean
+.PHONY: help install run load drop send status watch monitor experiment report audit chaos sim overload fuzz soak bench bench-grabs million test check format pack clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -52,6 +52,12 @@ audit: node_modules/.installed ## check the journal of ./data with a second read
 
 chaos: node_modules/.installed ## kill a loaded server 20 times, and check that nothing acknowledged is lost
 	@node tools/chaos/chaos.ts $(ARGS)
+
+fuzz: node_modules/.installed ## millions of wrong inputs against a server, with honest users beside them; one seed repeats them
+	@node tools/fuzz/fuzz.ts $(ARGS)
+
+soak: node_modules/.installed ## minutes or hours of mixed load, and whether anything grows or goes missing
+	@node tools/soak/soak.ts $(ARGS)
 
 sim: node_modules/.installed ## thousands of seeded simulations with crashes, against a plain model
 	@node test/sim/run-sim.ts $(ARGS)

@@ -53,6 +53,11 @@ export class ServeProcess {
     return this.#child.pid!;
   }
 
+  /** Resolves with its last words when it has ended, in whatever way. */
+  get ended(): Promise<string> {
+    return this.#ended.then(() => this.#failure(`the server ended with ${this.#how}`).message);
+  }
+
   /** Resolves once it serves. @throws {Error} with its last words, if it does not; it is gone then */
   async awaitServing(): Promise<void> {
     const outcome = await Promise.race([this.#serving, this.#ended, timeOut(START_MS)]);
