@@ -17,9 +17,14 @@ import { collect } from '../server-process.ts';
 const FUZZ = fileURLToPath(new URL('../../tools/fuzz/fuzz.ts', import.meta.url));
 const SEED = Number(process.env.SEED ?? 3);
 
+t.setTimeout(120_000);
+
+/** A SEND and a RECORDS. */
+const costly = framesToServer.filter((bytes) => [0x20, 0x24].includes(bytes[3])).map((bytes) => Buffer.from(bytes));
+
 const recording: Recording = {
-  classic: [login(RECORDED_USER), shake(), grab(1)],
-  rich: [hello(RECORDED_USER), shake(), ping()],
+  classic: [login(RECORDED_USER), shake(), grab(1), ...costly],
+  rich: [hello(RECORDED_USER), shake(), ping(), ...costly],
 };
 
 function run(...args: string[]) {
