@@ -20,6 +20,9 @@ const AHEAD_SECONDS = 5;
 /** Processes at once; a million connections take about a hundred. */
 const MOST_SOURCES = 512;
 
+/** Samples of one second: two of each process, for clocks that are set back. Merging a second takes as long as there are. */
+const MOST_SAMPLES = 1024;
+
 /** A source is missing when nothing has come from it for so long, and is forgotten after so long, in milliseconds. */
 const MISSING_MS = 3500;
 const FORGOTTEN_MS = 600_000;
@@ -57,9 +60,10 @@ export class SampleStore {
     const nowSecond = Math.floor(this.#wallMs() / 1000);
     if (sample.second > nowSecond + AHEAD_SECONDS) return 'future';
     if (sample.second <= nowSecond - OPEN_SECONDS || this.#merged.has(sample.second)) return 'late';
+    const same = this.#open.get(sample.second);
+    if (same !== undefined && same.length >= MOST_SAMPLES) return 'crowded';
     const refusal = this.#countSource(sample, address);
     if (refusal !== undefined) return refusal;
-    const same = this.#open.get(sample.second);
     if (same === undefined) {
       this.#open.set(sample.second, [sample]);
       this.#close(nowSecond);

@@ -112,6 +112,15 @@ t.test('memory is bounded: seconds, and processes', (t) => {
   t.end();
 });
 
+t.test('one process cannot fill a second', (t) => {
+  const { store } = open();
+  let taken = 0;
+  for (let sequence = 0; sequence < 2000; sequence++) if (store.add(makeSample({ sequence })) === undefined) taken++;
+  t.equal(taken, 1024);
+  t.equal(store.add(makeSample({ sequence: 2000, second: SECOND + 1 })), undefined, 'the next second is open');
+  t.end();
+});
+
 t.test('our own clock may jump: nothing is lost but what it makes late', (t) => {
   const { store, clock } = open();
   store.add(makeSample({ counts: { won: 1 } }));
