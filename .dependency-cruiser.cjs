@@ -6,12 +6,13 @@ const ROOMS = {
   ring: [],
   handles: [],
   vitals: [],
+  access: [],
   packets: ['ring/'],
   ledger: ['ring/', 'packets/'],
   sets: ['ring/', 'protocol/', 'packets/', 'ledger/'],
-  net: ['ring/', 'handles/', 'vitals/', 'protocol/', 'packets/stock'],
+  net: ['ring/', 'handles/', 'vitals/', 'protocol/', 'access/', 'packets/stock'],
   monitor: ['ring/'],
-  control: ['monitor/'],
+  control: ['monitor/', 'access/'],
 };
 
 const roomRules = Object.entries(ROOMS).map(([room, allowed]) => ({
@@ -41,7 +42,14 @@ module.exports = {
       comment: 'clients prove that protocol is enough to talk to a server',
       severity: 'error',
       from: { path: '^clients/' },
-      to: { path: '^(lib|tools|test)/', pathNot: '^lib/(protocol|monitor|handles|vitals)/' },
+      to: { path: '^(lib|tools|test)/', pathNot: '^lib/(protocol|monitor|handles|vitals|access)/' },
+    },
+    {
+      name: 'a-client-makes-no-tokens',
+      comment: 'only the load client does, for the users that it plays',
+      severity: 'error',
+      from: { path: '^clients/', pathNot: '^clients/load/' },
+      to: { path: '^lib/access/' },
     },
     {
       name: 'the-audit-shares-no-code-with-the-ledger',
