@@ -5,7 +5,7 @@
  * - `closed`: the connection ended before the reply came; a grab, and a send with its key, may be repeated safely
  * - `not-connected`: there is no connection at the moment
  * - `timeout`: no reply came in time
- * - `login`: the server refused the login; the message says why
+ * - `login`: the server refused the login, or its token; the message says why
  * - `protocol`: the server sent something that is not the protocol
  * - `request`: the protocol allows no such request; nothing was sent
  * - `server`: the server answered ERROR; the message is the server's

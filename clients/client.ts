@@ -7,8 +7,9 @@
 
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
-import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { connect as connectTls } from 'node:tls';
 import { readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../lib/protocol/classic-layout.ts';
 import {
@@ -65,7 +66,7 @@ export interface HongbaoClientEvents {
 }
 
 /** How the session was opened, to open it again. */
-type Session = { kind: 'login'; userId: number } | { kind: 'hello'; userId: number; token?: string };
+type Session = { kind: 'login'; userId: number } | { kind: 'hello'; userId: number; token: ClientOptions['token'] };
 
 /** The longest classic frame that a client sends. */
 const LONGEST_REQUEST = GRAB_BYTES;
@@ -109,19 +110,23 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     const stamp = this.#pending.nextStamp();
     writeLogin(bytes, 0, stamp, userId);
     const result = (await this.#request(stamp, bytes)) as number;
+    // It would be refused again each time.
+    if (result === LoginResult.TOKEN_NEEDED) this.#isClosed = true;
     if (result !== LoginResult.OK) throw new ClientError('login', describeLoginResult(result));
     this.#session = { kind: 'login', userId };
   }
 
   /**
    * Logs in as a user with an extended session, which is told more.
+   * @param token instead of that of the options
    * @throws {ClientError} login, server, and those of every request
    */
-  async hello(userId: number, token?: string): Promise<Welcome> {
+  async hello(userId: number, token: ClientOptions['token'] = this.#options.token): Promise<Welcome> {
     checkUserId(userId);
-    const body = { version: PROTOCOL_VERSION, userId, ...(token === undefined ? {} : { token }) };
+    const shown = typeof token === 'function' ? await token() : token;
+    const body = { version: PROTOCOL_VERSION, userId, ...(shown === undefined ? {} : { token: shown }) };
     const welcome = await this.#requestExtended(Opcode.HELLO, body);
-    this.#session = { kind: 'hello', userId, ...(token === undefined ? {} : { token }) };
+    this.#session = { kind: 'hello', userId, token };
     return welcome as Welcome;
   }
 
@@ -229,9 +234,15 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   }
 
   #open(): Promise<void> {
-    const { host, port, timeoutMs } = this.#options;
+    const { host, port, tls, timeoutMs } = this.#options;
     return new Promise((resolve, reject) => {
-      const socket = connectSocket({ host, port, noDelay: true });
+      const address = { host, port };
+      // An address is no name that a server could be asked for by.
+      const names = isIP(host) === 0 ? { servername: host } : {};
+      const isTls = tls !== false;
+      const socket = isTls
+        ? connectTls({ ...names, ...(tls === true ? {} : tls), ...address })
+        : connectSocket(address);
       this.#connecting = socket;
       const fail = (error: Error) => {
         this.#connecting = undefined;
@@ -240,8 +251,9 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
       };
       socket.setTimeout(timeoutMs, () => fail(new Error(`no answer within ${timeoutMs} ms`)));
       socket.once('error', fail);
-      socket.once('connect', () => {
+      socket.once(isTls ? 'secureConnect' : 'connect', () => {
         this.#connecting = undefined;
+        socket.setNoDelay(true);
         socket.setTimeout(0);
         socket.removeListener('error', fail);
         this.#adopt(socket);
@@ -328,7 +340,8 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   #onError(bytes: Uint8Array, offset: number, body: ErrorBody): void {
     const error = new ClientError('server', `${body.code}: ${body.message}`);
     if (this.#pending.fail(bytes, offset, error)) return;
-    if (body.code === 'replaced') this.#onReplaced();
+    if (body.code === 'auth') this.#onRefusedToken(body);
+    else if (body.code === 'replaced') this.#onReplaced();
     else this.emit('server-error', body);
   }
 
@@ -336,6 +349,13 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   #onReplaced(): void {
     this.#isClosed = true;
     this.emit('server-error', { code: 'replaced', message: ERROR_MESSAGES.replaced });
+  }
+
+  /** The token is not good, and would not be better the next time: this client stays away. */
+  #onRefusedToken(body: ErrorBody): void {
+    this.#isClosed = true;
+    this.#pending.failAll(new ClientError('login', body.message));
+    this.emit('server-error', body);
   }
 
   #lose(error: ClientError): void {
@@ -386,6 +406,7 @@ function describeLoginResult(result: number): string {
     [LoginResult.ALREADY_LOGGED_IN]: 'this connection is already logged in as another user',
     [LoginResult.REPLACED]: 'the same user logged in on another connection',
     [LoginResult.FULL]: 'the server holds as many users as it was set up for',
+    [LoginResult.TOKEN_NEEDED]: 'the server asks for a token: use hello with one',
   };
   return reasons[result] ?? `the server refused the login with ${result}`;
 }

@@ -43,7 +43,8 @@ export class ServerMonitor {
     this.#parts = parts;
     this.source = `server:${port}`;
     this.monitor = new Monitor(openRunLog(options, port, onError));
-    if (options.monitor !== '') this.#sender = new SampleSender(new URL(options.monitor), onError);
+    if (options.monitor !== '')
+      this.#sender = new SampleSender(new URL(options.monitor), onError, options.monitorToken);
     if (options.samples) this.#watch = new ProcessWatch();
   }
 

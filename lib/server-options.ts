@@ -2,6 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
+import { isLoopback } from './access/loopback.ts';
 import { SEGMENT_BYTES } from './ledger/limits.ts';
 import { type NetLimits, RESERVED_DESCRIPTORS } from './net/limits.ts';
 import { DEFAULT_MAX_SHARES, MAX_PACKET_SLOTS, MAX_SHARES } from './packets/limits.ts';
@@ -12,9 +13,20 @@ export interface ServerOptions {
   /** Where clients connect; port 0 lets the system choose. */
   host: string;
   port: number;
+  /**
+   * Who may be which user. `open`: whoever says so; `token`: who shows a token that a key of the data directory has signed.
+   */
+  auth: 'open' | 'token';
+  /** Whether `open` may listen beyond this machine. */
+  openToNetwork: boolean;
+  /** PEM files of a certificate and its key: connections are TLS then. '' for none. */
+  tlsCert: string;
+  tlsKey: string;
   /** Where the control API listens; port 0 lets the system choose. */
   controlHost: string;
   controlPort: number;
+  /** Whether the control API asks for a token on loopback too; beyond, it always does. */
+  controlAuth: 'auto' | 'token';
   /** SETs: shards of the users. */
   sets: number;
   /** Threads that own connections, and threads that own SETs. */
@@ -51,19 +63,30 @@ export interface ServerOptions {
   runLog: boolean;
   /** Address of another monitor that gets the samples, such as http://10.0.0.5:8990; '' for none. */
   monitor: string;
+  /** The control token that this other monitor asks for; '' for none. */
+  monitorToken: string;
   /** A module that exports a wallet, see docs/WALLET.md; '' for the balances of this server. */
   wallet: string;
 }
 
 export const TRANSPORTS = ['handle', 'socket'] as const;
 
+export const AUTHS = ['open', 'token'] as const;
+
+export const CONTROL_AUTHS = ['auto', 'token'] as const;
+
 export const DURABILITIES = ['fsync', 'buffered', 'memory'] as const;
 
 export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   host: '127.0.0.1',
   port: 1025,
+  auth: 'open',
+  openToNetwork: false,
+  tlsCert: '',
+  tlsKey: '',
   controlHost: '127.0.0.1',
   controlPort: 8989,
+  controlAuth: 'auto',
   sets: 256,
   acceptors: 1,
   workers: 1,
@@ -81,6 +104,7 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   samples: true,
   runLog: true,
   monitor: '',
+  monitorToken: '',
   wallet: '',
 };
 
@@ -120,6 +144,7 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
   if (!TRANSPORTS.includes(options.transport)) {
     throw new ServerError('bad_option', `--transport must be one of ${TRANSPORTS.join(', ')}`);
   }
+  checkAccess(options);
   for (const [name, seconds] of Object.entries(options.netLimits ?? {}))
     checkWhole(name, seconds, 1, MAX_LIMIT_SECONDS);
   if (!Object.hasOwn(WAIT_STRATEGIES, options.waitStrategy)) {
@@ -159,6 +184,24 @@ export function isHttpUrl(text: string): boolean {
 function checkWhole(name: string, value: number, low: number, high: number): void {
   if (Number.isInteger(value) && value >= low && value <= high) return;
   throw new ServerError('bad_option', `${name} must be a whole number from ${low} to ${high}`);
+}
+
+/** @throws {ServerError} bad_option */
+function checkAccess({ auth, host, openToNetwork, controlAuth, tlsCert, tlsKey }: ServerOptions): void {
+  if (!AUTHS.includes(auth)) throw new ServerError('bad_option', `--auth must be one of ${AUTHS.join(', ')}`);
+  if (!CONTROL_AUTHS.includes(controlAuth)) {
+    throw new ServerError('bad_option', `--control-auth must be one of ${CONTROL_AUTHS.join(', ')}`);
+  }
+  if ((tlsCert === '') !== (tlsKey === '')) {
+    throw new ServerError('bad_option', '--tls-cert and --tls-key go together');
+  }
+  if (auth === 'open' && !isLoopback(host) && !openToNetwork) {
+    throw new ServerError(
+      'bad_option',
+      `at ${host} anybody could play any user: say --auth token, or listen on 127.0.0.1; ` +
+        'in a network where everybody is trusted, say --open-to-network',
+    );
+  }
 }
 
 function makeDataDirectory(path: string): void {

@@ -1,6 +1,7 @@
 // The shared memory of a server and the threads that work on it: who is joined to whom by which ring.
 
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import type { TokenKey } from './access/token.ts';
 import { ENTRY_WORDS } from './ledger/entry-layout.ts';
 import type { ReplyShape } from './ledger/journal.ts';
 import { JOURNAL_COUNTERS } from './ledger/journal-counters.ts';
@@ -9,6 +10,7 @@ import { ACCEPTOR_COUNTERS } from './net/acceptor-counters.ts';
 import type { AcceptorThreadData } from './net/acceptor-thread.ts';
 import { allocateLevels } from './net/level-words.ts';
 import { DEFAULT_NET_LIMITS, MAX_IN_FLIGHT } from './net/limits.ts';
+import type { TlsFiles } from './net/tls-sockets.ts';
 import { allocateDrops, type DropMemory } from './packets/drop-table.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
 import { allocatePackets, type PacketMemory } from './packets/packet-table.ts';
@@ -80,6 +82,9 @@ export interface ThreadStart {
   restored: readonly RestoredUsers[];
   disk: JournalThreadData['disk'];
   clockOffsetMs: number;
+  /** See AcceptorThreadData. */
+  keys: readonly TokenKey[] | undefined;
+  tls: TlsFiles | undefined;
 }
 
 /**
@@ -179,6 +184,8 @@ function startAcceptor(
     counters: memory.acceptorCounters[a],
     answersLosingShakes: options.losingShake === 'acceptor',
     serverName: start.serverName,
+    keys: start.keys,
+    tls: start.tls,
     workers: memory.workerDoorbells.map((doorbell, w) => ({
       requests: memory.requests[a][w],
       replies: memory.replies[a][w],

@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import type { FastifyInstance } from 'fastify';
 import { Piscina } from 'piscina';
+import type { TokenKey } from './access/token.ts';
 import { buildControlServer } from './control/control-server.ts';
 import { DataLock } from './ledger/data-lock.ts';
 import type { JournalMessage, JournalThreadData } from './ledger/journal-thread.ts';
@@ -21,13 +22,14 @@ import { JOURNAL_NAME } from './ledger/segment-layout.ts';
 import { loadWallet, type WalletHost } from './ledger/wallet-host.ts';
 import type { IntervalCounts } from './monitor/interval-report.ts';
 import { LatencyLog } from './monitor/latency-log.ts';
-import type { AcceptorMessage, ListeningMessage, StopMessage } from './net/acceptor-messages.ts';
+import type { AcceptorMessage, KeysMessage, ListeningMessage, StopMessage } from './net/acceptor-messages.ts';
 import { LATENCY_KINDS, type LatencyKind } from './net/latency.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
 import { PacketCreator } from './packets/packet-creator.ts';
 import { PacketTable } from './packets/packet-table.ts';
 import { SEED_BYTES } from './packets/seeded-random.ts';
 import { DoorbellRinger } from './ring/doorbell.ts';
+import { openAccess, type ServerAccess } from './server-access.ts';
 import { readAddresses } from './server-addresses.ts';
 import { makeControlTarget } from './server-control.ts';
 import { ServerError } from './server-error.ts';
@@ -98,6 +100,8 @@ export class Server {
   /** Batches in the journal before this run. */
   #batchesBefore = 0;
   #lock: DataLock | undefined;
+  /** Set at the beginning of the start. */
+  #access: ServerAccess | undefined;
   #wallet: WalletHost | undefined;
   #work!: ServerWork;
   #board!: StatusBoard;
@@ -138,6 +142,11 @@ export class Server {
   async start(): Promise<void> {
     const { options } = this;
     const memory = this.#memory;
+    this.#access = await openAccess(options, {
+      onKeys: (keys) => this.#changeKeys(keys),
+      onError: (error) => this.#events.onError(error),
+      onInfo: (sentence) => this.#events.onInfo?.(sentence),
+    });
     const table = new PacketTable(memory.packets);
     const creator = new PacketCreator(table, 0, options.packetSlots, 0, SHARE_ARENA_WORDS);
     const recovery = this.#isWritten ? this.#recover(table, creator) : undefined;
@@ -210,6 +219,7 @@ export class Server {
     this.#isServing = false;
     clearTimeout(this.#generator);
     this.#levels.stop();
+    this.#access?.stop();
     const message: StopMessage = { kind: 'stop' };
     const { acceptors, workers, journal, mainPorts, acceptorPorts } = this.#threads;
     await this.#awaitExits(acceptors, () => {
@@ -266,6 +276,8 @@ export class Server {
       restored: restoreUsers(recovery, options.sets, options.workers, (dropId) => work.drops.slotOf(dropId)),
       disk: this.#describeDisk(recovery),
       clockOffsetMs: this.#clockOffsetMs,
+      keys: this.#access?.keys,
+      tls: this.#access?.tls,
     });
     const { acceptors, workers, journal, mainPorts, acceptorPorts } = this.#threads;
     for (const port of mainPorts) port.on('message', () => work.onDoorbell());
@@ -275,6 +287,9 @@ export class Server {
     journal!.on('message', (message: JournalMessage) => this.#onJournalMessage(message));
     const [{ port, fallback }] = await Promise.all(acceptors.map((acceptor) => this.#awaitListening(acceptor)));
     this.port = port;
+    if (this.#access?.tls !== undefined) {
+      this.#events.onInfo?.('connections are TLS over plain sockets, which cost more than bare handles');
+    }
     if (fallback !== undefined) this.#events.onInfo?.(`connections are plain sockets, which cost more: ${fallback}`);
   }
 
@@ -289,6 +304,11 @@ export class Server {
       segmentBytes,
       syncs: durability === 'fsync',
     };
+  }
+
+  #changeKeys(keys: TokenKey[]): void {
+    const message: KeysMessage = { kind: 'keys', keys };
+    for (const acceptor of this.#threads.acceptors) acceptor.postMessage(message);
   }
 
   #onJournalMessage(message: JournalMessage): void {
@@ -348,7 +368,7 @@ export class Server {
       readNowMs: this.#readNowMs,
       onInfo: (sentence) => this.#events.onInfo?.(sentence),
     });
-    const control = buildControlServer(target, (error) => this.#events.onError(error));
+    const control = buildControlServer(target, (error) => this.#events.onError(error), this.#access?.gate);
     this.#control = control;
     try {
       await control.listen({ host: controlHost, port: controlPort });

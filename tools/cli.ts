@@ -4,6 +4,7 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../lib/version.ts';
 import { auditCommand } from './commands/audit.ts';
+import { controlTokenCommand } from './commands/control-token.ts';
 import { dropCommand } from './commands/drop.ts';
 import { experimentCommand } from './commands/experiment.ts';
 import { haltCommand } from './commands/halt.ts';
@@ -16,6 +17,7 @@ import { reportCommand } from './commands/report.ts';
 import { sendCommand } from './commands/send.ts';
 import { serveCommand } from './commands/serve.ts';
 import { statusCommand } from './commands/status.ts';
+import { tokenCommand } from './commands/token.ts';
 import { verifyCommand } from './commands/verify.ts';
 import { watchCommand } from './commands/watch.ts';
 import { UsageError } from './usage-error.ts';
@@ -36,11 +38,14 @@ await yargs(hideBin(process.argv))
   .command(levelCommand)
   .command(haltCommand)
   .command(watchCommand)
+  .command(tokenCommand)
+  .command(controlTokenCommand)
   .command(auditCommand)
   .command(verifyCommand)
   .demandCommand(
     1,
-    'say what to do: serve, load, drop, send, status, level, halt, watch, monitor, experiment, report, qps, million, audit or verify',
+    'say what to do: serve, load, drop, send, status, level, halt, watch, monitor, experiment, report, qps, million, token, ' +
+      'control-token, audit or verify',
   )
   .strict()
   .recommendCommands()

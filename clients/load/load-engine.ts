@@ -5,14 +5,17 @@
 
 import { isIPv4 } from 'node:net';
 import type { JsHistogram } from 'hdr-histogram-js';
+import { signToken, type TokenKey } from '../../lib/access/token.ts';
 import type { HandleParts } from '../../lib/handles/tcp-handle.ts';
 import { encodeLatency } from '../../lib/monitor/latency-coding.ts';
 import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseconds.ts';
 
-import { readStamp, readUint32, writeGrab, writeLogin, writeShake } from '../../lib/protocol/classic.ts';
+import { readStamp, readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../../lib/protocol/classic-layout.ts';
+import { PROTOCOL_VERSION, type RichGrabResult, type RichNotice } from '../../lib/protocol/extended.ts';
 import { FrameReader, type FrameSink } from '../../lib/protocol/frame-reader.ts';
 import { CLIENT_RULES, FrameFault } from '../../lib/protocol/frame-rules.ts';
+import { packFrame, unpackBody } from '../../lib/protocol/message-pack.ts';
 import { LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts';
 import { HandleLinks } from './handle-links.ts';
 import type { LinkHandler, LoadLinks } from './load-links.ts';
@@ -31,6 +34,9 @@ const CONNECTING_AT_ONCE = 256;
 /** How long to wait before a lost or failed connection is made again, in milliseconds. */
 const RETRY_MS = 1000;
 
+/** How long the token of a login is good, in seconds: it is shown at once. */
+const TOKEN_SECONDS = 3600;
+
 /** Bytes of requests written before the buffer is used again. */
 const WRITE_BYTES = 64 * 1024;
 
@@ -48,6 +54,8 @@ export class LoadEngine implements FrameSink, LinkHandler {
   lastAnswerMs = 0;
   readonly #options: LoadOptions;
   readonly #users: UserRange;
+  /** What signs the users' tokens; undefined where none are asked for. */
+  readonly #key: TokenKey | undefined;
   /** Open loop: whose shake is due when. */
   readonly #schedule: ShakeSchedule;
   readonly #links: LoadLinks;
@@ -74,11 +82,13 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #sameLatencyUs = 0;
   #sameLatencies = 0;
 
-  /** @param users the part of the users that this thread has @param handles Node's bare handles, where they work */
-  constructor(options: LoadOptions, users: UserRange, handles?: HandleParts) {
+  /** @param users the part of the users that this thread has @param handles Node's bare handles, where they work @param key see tokenKeys */
+  constructor(options: LoadOptions, users: UserRange, handles?: HandleParts, key?: TokenKey) {
     const count = countUsers(users);
-    const takesHandles = handles !== undefined && options.targets.every(({ host }) => isIPv4(host));
-    this.#links = takesHandles ? new HandleLinks(this, handles) : new SocketLinks(this);
+    this.#key = key;
+    const takesHandles =
+      handles !== undefined && options.tls === undefined && options.targets.every(({ host }) => isIPv4(host));
+    this.#links = takesHandles ? new HandleLinks(this, handles) : new SocketLinks(this, options.tls);
     this.#count = count;
     this.#options = { ...options };
     this.#users = users;
@@ -148,7 +158,7 @@ export class LoadEngine implements FrameSink, LinkHandler {
   }
 
   // HOT
-  onFrame(index: number, bytes: Uint8Array, offset: number, _length: number, opcode: number): boolean {
+  onFrame(index: number, bytes: Uint8Array, offset: number, length: number, opcode: number): boolean {
     switch (opcode) {
       case Opcode.SHAKE_RESULT:
         this.#onShakeResult(index, bytes, offset);
@@ -158,13 +168,13 @@ export class LoadEngine implements FrameSink, LinkHandler {
         if (this.#options.grab) this.#grab(index, readUint32(bytes, offset + BODY_OFFSET));
         break;
       case Opcode.GRAB_RESULT:
-        this.#onGrabResult(index, bytes, offset);
+        this.#onGrabResult(index, bytes, offset, readUint32(bytes, offset + BODY_OFFSET + 4));
         break;
       case Opcode.LOGIN_RESULT:
         this.#onLoginResult(index, readUint32(bytes, offset + BODY_OFFSET + 4));
         break;
       default:
-        this.totals.unexpected++;
+        this.#onExtended(index, bytes, offset, length, opcode);
     }
     return true;
   }
@@ -255,7 +265,30 @@ export class LoadEngine implements FrameSink, LinkHandler {
     if (this.#options.closed && this.#isShaking) this.#shakesToSend++;
   }
 
-  #onGrabResult(index: number, bytes: Uint8Array, offset: number): void {
+  /** What users hear who logged in with HELLO. */
+  #onExtended(index: number, bytes: Uint8Array, offset: number, length: number, opcode: number): void {
+    const body = unpackBody(bytes, offset, length);
+    switch (opcode) {
+      case Opcode.RICH_NOTICE:
+        this.totals.notices++;
+        if (this.#options.grab) this.#grab(index, (body as RichNotice).packetId);
+        break;
+      case Opcode.RICH_GRAB_RESULT:
+        this.#onGrabResult(index, bytes, offset, (body as RichGrabResult).amountCents);
+        break;
+      case Opcode.WELCOME:
+        this.#onLoginResult(index, LoginResult.OK);
+        break;
+      case Opcode.ERROR:
+        // Before the login it says why there is none; after it, why the server closes.
+        if (this.#states[index] !== State.READY) this.#onLoginResult(index, LoginResult.TOKEN_NEEDED);
+        break;
+      default:
+        this.totals.unexpected++;
+    }
+  }
+
+  #onGrabResult(index: number, bytes: Uint8Array, offset: number, amountCents: number): void {
     const { totals } = this;
     if (this.#grabsUnderWay[index] === 0) {
       totals.unexpected++;
@@ -264,7 +297,6 @@ export class LoadEngine implements FrameSink, LinkHandler {
     this.#grabsUnderWay[index]--;
     totals.grabsAnswered++;
     this.grabLatency.recordValue(clampUs(this.#readUs - readStamp(bytes, offset)));
-    const amountCents = readUint32(bytes, offset + BODY_OFFSET + 4);
     if (amountCents === 0) totals.grabsNothing++;
     else totals.grabsWon++;
     totals.grabCents += amountCents;
@@ -286,8 +318,19 @@ export class LoadEngine implements FrameSink, LinkHandler {
   }
 
   #login(index: number): void {
-    const place = this.#reserve(LOGIN_BYTES);
-    writeLogin(this.#writeBuffer, place, nowUs(), this.#users[0] + index);
+    const userId = this.#users[0] + index;
+    const stamp = nowUs();
+    let place: number;
+    if (this.#key === undefined) {
+      place = this.#reserve(LOGIN_BYTES);
+      writeLogin(this.#writeBuffer, place, stamp, userId);
+    } else {
+      const token = signToken(this.#key, userId, Math.floor(Date.now() / 1000) + TOKEN_SECONDS);
+      const body = { version: PROTOCOL_VERSION, userId, token };
+      const hello = packFrame(Opcode.HELLO, stampHighOf(stamp), stamp, body);
+      place = this.#reserve(hello.length);
+      this.#writeBuffer.set(hello, place);
+    }
     this.#write(index, place);
   }
 

@@ -26,6 +26,13 @@ export interface LoadOptions {
   grab: boolean;
   /** Whether the threads tell every second what they timed and how they fared: for samples. */
   sampled?: boolean;
+  /**
+   * Data directory of the server, whose keys sign a token for each user: they say HELLO then, not LOGIN. The threads read the
+   * keys themselves, so that no key is in what is printed of these options.
+   */
+  tokenKeys?: string;
+  /** TLS; `ca` is a PEM text of who signs the server's certificate, undefined for those that Node trusts. */
+  tls?: { ca: string | undefined };
   /** How long to wait at the end for replies and notices that are under way, in seconds. */
   drainSeconds: number;
 }

@@ -1,6 +1,7 @@
 // The thread of a load engine: does what the coordinator says, and reports its counts four times a second.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { readTokenKeys } from '../../lib/access/token-keys.ts';
 import { probeHandles } from '../../lib/handles/handle-probe.ts';
 import { everySecond } from '../../lib/vitals/second-timer.ts';
 import { type ThreadVitals, ThreadWatch } from '../../lib/vitals/thread-vitals.ts';
@@ -41,7 +42,9 @@ const REPORT_MS = 250;
 
 async function run({ options, users }: LoadThreadData): Promise<void> {
   const handles = await probeHandles();
-  const engine = new LoadEngine(options, users, typeof handles === 'object' ? handles : undefined);
+  // The newest key signs.
+  const key = options.tokenKeys === undefined ? undefined : readTokenKeys(options.tokenKeys).at(-1);
+  const engine = new LoadEngine(options, users, typeof handles === 'object' ? handles : undefined, key);
   let hasStopped = false;
   const watch = new ThreadWatch();
   const takeTimed = () => ({ latency: engine.takeLatency(), vitals: watch.take() });

@@ -30,9 +30,9 @@ export interface Comparison {
 /** How long the two sides may take to agree after the draining, in milliseconds. */
 const SETTLE_MS = 5000;
 
-/** Reads the counts of all servers together. @throws {Error} when one cannot be read */
-export async function readServerCounts(urls: readonly string[]): Promise<ServerCounts> {
-  const all = await Promise.all(urls.map(readOne));
+/** Reads the counts of all servers together. @param token their control token; '' for none @throws {Error} when one cannot be read */
+export async function readServerCounts(urls: readonly string[], token = ''): Promise<ServerCounts> {
+  const all = await Promise.all(urls.map((url) => readOne(url, token)));
   const sum = { ...all[0] };
   for (const counts of all.slice(1)) {
     for (const name of Object.keys(sum) as (keyof ServerCounts)[]) sum[name] += counts[name];
@@ -45,10 +45,11 @@ export async function compareWithServers(
   urls: readonly string[],
   before: ServerCounts,
   totals: LoadTotals,
+  token = '',
 ): Promise<Comparison[]> {
   const deadline = Date.now() + SETTLE_MS;
   for (;;) {
-    const comparisons = compareCounts(before, await readServerCounts(urls), totals);
+    const comparisons = compareCounts(before, await readServerCounts(urls, token), totals);
     if (comparisons.every(({ client, server }) => client === server) || Date.now() > deadline) return comparisons;
     await sleep(100);
   }
@@ -81,8 +82,9 @@ export function compareCounts(before: ServerCounts, after: ServerCounts, totals:
   ];
 }
 
-async function readOne(url: string): Promise<ServerCounts> {
-  const response = await fetch(new URL('/status', url));
+async function readOne(url: string, token: string): Promise<ServerCounts> {
+  const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
+  const response = await fetch(new URL('/status', url), { headers });
   if (!response.ok) throw new Error(`${url}/status answered ${response.status}`);
   const status = (await response.json()) as {
     requests: { shake: number; grab: number };

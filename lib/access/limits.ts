@@ -3,8 +3,8 @@
 /** Bytes of a signing key and of a control token: as many as SHA-256 has, which no one can guess. */
 export const SECRET_BYTES = 32;
 
-/** Bytes of a key's id: enough that two keys of one file never share it; it is no secret. */
-export const KEY_ID_BYTES = 6;
+/** Bytes of a key's id: enough to tell the keys of a file apart; it is no secret. */
+export const KEY_ID_BYTES = 4;
 
 /** Keys that a file may hold, the retired ones too: more than years of monthly rotation. */
 export const MAX_KEYS = 100;

@@ -14,7 +14,7 @@ import type { TokenKey } from './token.ts';
 const KEY_FILE_NAME = 'token-keys.json';
 
 const keySchema = z.strictObject({
-  id: z.string().regex(/^[\w-]{8}$/),
+  id: z.string().regex(/^[a-z\d]{8}$/),
   /** Unix seconds. */
   createdAt: z.int().min(0),
   /** base64url; a retired key has none. */
@@ -48,7 +48,7 @@ export function keyFileOf(data: string): string {
 
 /** Makes the key file with one key, unless there is one. Tells whether it was made. @throws {AccessError} busy, system */
 export function makeKeyFile(data: string, nowSeconds: number): boolean {
-  return makeSecretFile(keyFileOf(data), { version: 1, keys: [makeKey(nowSeconds)] });
+  return makeSecretFile(keyFileOf(data), { version: 1, keys: [makeKey(nowSeconds, [])] });
 }
 
 /** The keys that verify, the one that signs last. @throws {AccessError} missing, exposed, damaged, system */
@@ -73,13 +73,15 @@ export function listKeys(data: string): KeyFacts[] {
 
 /** Adds a key, which signs from now on. Returns its id. @throws {AccessError} refused, and those of every change */
 export function rotateKeys(data: string, nowSeconds: number): string {
-  const key = makeKey(nowSeconds);
+  let id = '';
   changeSecretFile(keyFileOf(data), fileSchema, ({ version, keys }) => {
     // The oldest retired keys make room: only what they were called is lost.
     const kept = keys.length < MAX_KEYS ? keys : dropOldestRetired(keys);
+    const key = makeKey(nowSeconds, keys);
+    id = key.id;
     return { version, keys: [...kept, key] };
   });
-  return key.id;
+  return id;
 }
 
 /** Ends a key: no token that it signed is taken any more. @throws {AccessError} refused, and those of every change */
@@ -100,9 +102,13 @@ function dropOldestRetired(keys: KeyFile['keys']): KeyFile['keys'] {
   return keys.filter((key) => key !== oldest);
 }
 
-function makeKey(nowSeconds: number): KeyFile['keys'][number] {
+/** @param others whose ids it may not have */
+function makeKey(nowSeconds: number, others: KeyFile['keys']): KeyFile['keys'][number] {
+  let id: string;
+  do id = randomBytes(KEY_ID_BYTES).toString('hex');
+  while (others.some((other) => other.id === id));
   return {
-    id: randomBytes(KEY_ID_BYTES).toString('base64url'),
+    id,
     createdAt: nowSeconds,
     secret: randomBytes(SECRET_BYTES).toString('base64url'),
   };

@@ -1,11 +1,11 @@
 // The tokens that users log in with: made from a key, and held against the keys. Pure: clock and keys are handed in.
 //
-//   hb1.KEYID.USER.EXPIRES.SIGNATURE     such as hb1.q83vEjRW.42.1700003600.mF0x...
+//   hb1.KEYID.USER.EXPIRES.SIGNATURE     such as hb1.5c01f00d.42.1700003600.mF0x...
 //
 // | part | what it is |
 // |---|---|
 // | hb1 | the version of the form |
-// | KEYID | id of the key that signed it, 8 characters of base64url |
+// | KEYID | id of the key that signed it, 8 letters and digits, all small |
 // | USER | user id, decimal, 0 to 2^31 - 1 |
 // | EXPIRES | Unix seconds, decimal; from then on it is worth nothing |
 // | SIGNATURE | HMAC-SHA256 with that key over all before the last dot; 43 characters of base64url |
@@ -34,7 +34,7 @@ export const TokenFault = {
 } as const;
 export type TokenFault = (typeof TokenFault)[keyof typeof TokenFault];
 
-const FORM = /^(hb1\.([\w-]{8})\.(0|[1-9]\d{0,9})\.([1-9]\d{0,14}))\.([\w-]{43})$/;
+const FORM = /^(hb1\.([a-z\d]{8})\.(0|[1-9]\d{0,9})\.([1-9]\d{0,14}))\.([\w-]{43})$/;
 
 /**
  * Makes the token of a user.

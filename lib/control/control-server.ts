@@ -3,6 +3,7 @@
 // It checks what comes in, calls what the server hands it, and turns outcomes into JSON. Errors are {code, message}.
 
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { ControlGate } from '../access/control-tokens.ts';
 import type { LiveHello, LiveState } from '../monitor/live.ts';
 import type { Monitor } from '../monitor/monitor.ts';
 import { check } from './check.ts';
@@ -78,9 +79,14 @@ const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 /**
  * Builds the API; the caller listens.
  * @param onError told of errors that are nobody's bad input: they are answered 500 and belong into the log
+ * @param gate what tokens are held against; undefined lets everybody in
  */
-export function buildControlServer(target: ControlTarget, onError: (error: Error) => void): FastifyInstance {
-  const app = buildHttpApp([target.host], onError);
+export function buildControlServer(
+  target: ControlTarget,
+  onError: (error: Error) => void,
+  gate?: ControlGate,
+): FastifyInstance {
+  const app = buildHttpApp([target.host], onError, gate);
   app.get('/healthz', (_request, reply) =>
     target.isServing() ? { ok: true } : reply.status(503).send({ code: 'stopping', message: 'the server is stopping' }),
   );

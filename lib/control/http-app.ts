@@ -5,6 +5,14 @@
 
 import { isIP } from 'node:net';
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { ControlGate } from '../access/control-tokens.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether it is answered without a token: what holds nothing but the page itself. */
+    isPublic?: boolean;
+  }
+}
 
 /** HTTP status of the errors that are thrown with a code. */
 const STATUS_OF_CODE: Record<string, number> = {
@@ -32,8 +40,14 @@ const SENTENCES: Record<string, string> = {
  * An HTTP server without routes; the caller adds them and listens.
  * @param hosts names that this machine is asked for by, beside its addresses and localhost
  * @param onError told of errors that are nobody's bad input: they are answered 500 and belong into the log
+ * @param gate what tokens are held against; undefined lets everybody in
  */
-export function buildHttpApp(hosts: readonly string[], onError: (error: Error) => void): FastifyInstance {
+export function buildHttpApp(
+  hosts: readonly string[],
+  onError: (error: Error) => void,
+  gate?: ControlGate,
+): FastifyInstance {
+  const names = hosts.map((name) => name.toLowerCase());
   const answerError = (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => {
     const status = STATUS_OF_CODE[error.code] ?? error.statusCode ?? 500;
     if (status >= 500 && !(error.code in STATUS_OF_CODE)) {
@@ -55,14 +69,30 @@ export function buildHttpApp(hosts: readonly string[], onError: (error: Error) =
   );
   app.addHook('onRequest', async (request, reply) => {
     const { host = '', origin } = request.headers;
-    if (!isOurs(host, hosts)) {
+    if (!isOurs(host, names)) {
       return reply.status(403).send({ code: 'forbidden', message: `this server is not asked for as ${host}` });
     }
     if (origin !== undefined && origin !== `http://${host}`) {
       return reply.status(403).send({ code: 'forbidden', message: `a page of ${origin} may not ask here` });
     }
   });
+  if (gate !== undefined) guard(app, gate);
   return app;
+}
+
+/** Asks for a token: one that may read for GET and HEAD, one that may operate for everything else. */
+function guard(app: FastifyInstance, gate: ControlGate): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.isPublic === true) return;
+    const right = gate.rightOf(request.headers.authorization);
+    if (right === undefined) {
+      const message = 'a control token is needed, as Authorization: Bearer; hongbao control-token prints it';
+      return reply.status(401).header('www-authenticate', 'Bearer').send({ code: 'unauthorized', message });
+    }
+    const isReading = request.method === 'GET' || request.method === 'HEAD';
+    if (right === 'operate' || isReading) return;
+    return reply.status(403).send({ code: 'forbidden', message: 'this control token may only read' });
+  });
 }
 
 /** Whether a Host header names this machine by an address, as localhost, or by one of the names. */

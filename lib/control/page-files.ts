@@ -17,6 +17,7 @@ const MODULES = [
   'columns',
   'confirm',
   'dom',
+  'event-reader',
   'format',
   'forms',
   'heat-buckets',
@@ -32,6 +33,7 @@ const MODULES = [
   'stream',
   'texts',
   'time-chart',
+  'token',
   'words',
 ] as const;
 
@@ -55,7 +57,7 @@ const HEADERS = {
 export function addPage(app: FastifyInstance): void {
   const addFile = (path: string, type: string, load: () => Promise<string>) => {
     let text: string | undefined;
-    app.get(path, async (_request, reply: FastifyReply) => {
+    app.get(path, { config: { isPublic: true } }, async (_request, reply: FastifyReply) => {
       text ??= await load();
       return reply.headers(HEADERS).type(type).send(text);
     });

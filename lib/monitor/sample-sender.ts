@@ -19,6 +19,7 @@ const CLOSE_MS = 1500;
 export class SampleSender {
   readonly #url: URL;
   readonly #onError: (error: Error) => void;
+  readonly #headers: Record<string, string>;
   #waiting: Sample[] = [];
   #sending: Promise<void> | undefined;
   #isDown = false;
@@ -27,8 +28,13 @@ export class SampleSender {
   /**
    * @param monitor address of the monitor, such as http://127.0.0.1:8989
    * @param onError told when deliveries begin to fail: once until they work again
+   * @param token the control token that the monitor asks for; '' for none
    */
-  constructor(monitor: URL, onError: (error: Error) => void) {
+  constructor(monitor: URL, onError: (error: Error) => void, token = '') {
+    this.#headers = {
+      'content-type': 'application/json',
+      ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+    };
     this.#url = new URL('/samples', monitor);
     this.#onError = onError;
   }
@@ -56,7 +62,7 @@ export class SampleSender {
       try {
         const response = await fetch(this.#url, {
           method: 'POST',
-          headers: { 'content-type': 'application/json' },
+          headers: this.#headers,
           body: JSON.stringify(samples),
           signal: AbortSignal.timeout(TIMEOUT_MS),
         });

@@ -1,5 +1,6 @@
 // What an acceptor thread and main say to each other, by message; never on the path of a request.
 
+import type { TokenKey } from '../access/token.ts';
 import type { ThreadVitals } from '../vitals/thread-vitals.ts';
 import type { LatencyKind } from './latency.ts';
 
@@ -31,4 +32,10 @@ export interface StopMessage {
 /** From main to an acceptor: how many connections has it of which address? */
 export interface CountAddressesMessage {
   kind: 'count-addresses';
+}
+
+/** From main to an acceptor: from now on these keys verify the tokens of users. */
+export interface KeysMessage {
+  kind: 'keys';
+  keys: readonly TokenKey[];
 }

@@ -2,6 +2,7 @@
 
 import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { TokenKey } from '../access/token.ts';
 import { probeHandles } from '../handles/handle-probe.ts';
 import { Stock } from '../packets/stock.ts';
 import { Consumer } from '../ring/consumer.ts';
@@ -13,11 +14,12 @@ import { everySecond } from '../vitals/second-timer.ts';
 import { ThreadWatch } from '../vitals/thread-vitals.ts';
 import { Acceptor } from './acceptor.ts';
 import { ACCEPTOR_COUNTERS } from './acceptor-counters.ts';
-import type { AcceptorMessage, CountAddressesMessage, StopMessage } from './acceptor-messages.ts';
+import type { AcceptorMessage, CountAddressesMessage, KeysMessage, StopMessage } from './acceptor-messages.ts';
 import { countAddresses } from './address-count.ts';
 import { HandleTransport } from './handle-transport.ts';
 import type { NetLimits } from './limits.ts';
 import { SocketTransport } from './socket-transport.ts';
+import type { TlsFiles } from './tls-sockets.ts';
 import type { ListenOptions } from './transport.ts';
 import { WorkerLink } from './worker-link.ts';
 
@@ -34,6 +36,10 @@ export interface AcceptorThreadData {
   counters: SharedArrayBuffer;
   answersLosingShakes: boolean;
   serverName: string;
+  /** What verifies tokens until main sends other keys; undefined lets everybody in as whom he says he is. */
+  keys: readonly TokenKey[] | undefined;
+  /** Certificate and key, if connections are TLS. */
+  tls: TlsFiles | undefined;
   /** For each worker, in order: the rings between it and this acceptor, how to wake it, and where it rings. */
   workers: { requests: RingMemory; replies: RingMemory; doorbell: SharedArrayBuffer; port: MessagePort }[];
   /** Replies that do not come from a worker: those of the journal, once they are durable, and those of main. */
@@ -50,12 +56,14 @@ const LAST_READS_MS = 100;
 const STOP_POLL_MS = 10;
 
 async function run(data: AcceptorThreadData): Promise<void> {
-  const handles = data.transport === 'handle' ? await probeHandles() : undefined;
+  const { tls } = data;
+  // TLS is what Node puts around a socket: a bare handle has none.
+  const handles = data.transport === 'handle' && tls === undefined ? await probeHandles() : undefined;
   const acceptor = new Acceptor({
     makeTransport: (handler) =>
       typeof handles === 'object'
         ? new HandleTransport(handler, handles, data.maxConnections)
-        : new SocketTransport(handler),
+        : new SocketTransport(handler, tls && { ...tls, timeoutSeconds: data.limits.tlsTimeoutSeconds }),
     maxConnections: data.maxConnections,
     limits: data.limits,
     openConnections: new Int32Array(data.openConnections),
@@ -69,6 +77,7 @@ async function run(data: AcceptorThreadData): Promise<void> {
     counters: new CounterWriter(data.counters, ACCEPTOR_COUNTERS),
     answersLosingShakes: data.answersLosingShakes,
     serverName: data.serverName,
+    keys: data.keys,
   });
   for (const { port } of [...data.workers, ...data.others]) port.on('message', () => acceptor.onDoorbell());
   acceptor.onDoorbell();
@@ -77,7 +86,11 @@ async function run(data: AcceptorThreadData): Promise<void> {
     acceptor.keepTime();
     postSecond(acceptor, watch);
   });
-  parentPort!.on('message', async (message: StopMessage | CountAddressesMessage) => {
+  parentPort!.on('message', async (message: StopMessage | CountAddressesMessage | KeysMessage) => {
+    if (message.kind === 'keys') {
+      acceptor.changeKeys(message.keys);
+      return;
+    }
     if (message.kind === 'count-addresses') {
       post({ kind: 'addresses', counts: await countAddresses(acceptor.transport, data.maxConnections) });
       return;

@@ -4,6 +4,7 @@
 // Runs on a thread of its own with an event loop. It sleeps in the loop's poll; workers ring it through a port. So that
 // replies need not wait for a long turn of the loop to end, the reply rings are also drained between reads.
 
+import type { TokenKey } from '../access/token.ts';
 import type { Stock } from '../packets/stock.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
 import { FrameFault, SERVER_RULES } from '../protocol/frame-rules.ts';
@@ -43,6 +44,8 @@ export interface AcceptorParts {
   counters: CounterWriter;
   answersLosingShakes: boolean;
   serverName: string;
+  /** What verifies tokens; undefined where none are asked for. */
+  keys?: readonly TokenKey[] | undefined;
 }
 
 export class Acceptor implements TransportHandler {
@@ -90,7 +93,7 @@ export class Acceptor implements TransportHandler {
       limits: parts.limits,
     });
     this.#flushRule = new FlushRule(() => this.#sendAnswers(), this.#restRule);
-    const { answersLosingShakes, serverName, levels } = parts;
+    const { answersLosingShakes, serverName, levels, keys } = parts;
     this.#shedder = new Shedder({ levels, table: this.#table, outgoing: this.#outgoing, counters });
     this.#requests = new RequestPath({
       ...shared,
@@ -98,6 +101,7 @@ export class Acceptor implements TransportHandler {
       shedder: this.#shedder,
       stock,
       answersLosingShakes,
+      keys,
     });
     this.#replyPath = new ReplyPath({ ...shared, keeper: this.#keeper, latency: this.latency, serverName });
   }
@@ -162,6 +166,11 @@ export class Acceptor implements TransportHandler {
     this.#shedder.tick = this.#keeper.tick;
     for (const link of this.#links) link.flush();
     this.drainReplies();
+  }
+
+  /** Verifies tokens with these keys from now on; who is logged in stays so. */
+  changeKeys(keys: readonly TokenKey[]): void {
+    this.#requests.keys = keys;
   }
 
   /** Stops accepting and reading; replies to what was read still go out. */

@@ -12,6 +12,12 @@ export const CLOSE_REASONS = [
   'body',
   /** A request came before LOGIN or HELLO. */
   'not-logged-in',
+  /** LOGIN where a token is needed, or a HELLO whose token is missing, wrong, expired, or another user's. */
+  'auth',
+  /** The TLS handshake failed, such as plain bytes that came to a TLS port. */
+  'tls',
+  /** The TLS handshake did not end within tlsTimeoutSeconds. */
+  'tls-timeout',
   /** It did not log in within loginTimeoutSeconds. */
   'login-timeout',
   /** A frame did not become whole within frameTimeoutSeconds. */

@@ -2,6 +2,8 @@
 
 /** How long connections may take, in whole seconds of the acceptor's clock: a limit is passed up to a second late. */
 export interface NetLimits {
+  /** With TLS: to end the handshake once connected, and to take what fills MAX_UNREAD_TLS_BYTES: a slow phone can. */
+  tlsTimeoutSeconds: number;
   /** To log in once connected: existing clients take one. */
   loginTimeoutSeconds: number;
   /** To send one frame to its end: it fits into one network packet. */
@@ -11,6 +13,7 @@ export interface NetLimits {
 }
 
 export const DEFAULT_NET_LIMITS: NetLimits = {
+  tlsTimeoutSeconds: 10,
   loginTimeoutSeconds: 30,
   frameTimeoutSeconds: 10,
   closeTimeoutSeconds: 2,
@@ -27,6 +30,12 @@ export const MAX_IN_FLIGHT_PER_CONNECTION = 1024;
 
 /** Bytes queued towards one connection before it counts as a slow consumer and is closed: about 9,000 replies. */
 export const MAX_QUEUED_BYTES = 256 * 1024;
+
+/**
+ * Bytes queued towards one TLS connection before it is read no further until it has taken them: TLS sends what is written in
+ * one turn of the loop only after it, and a client that asks much at once must not look like one that does not read.
+ */
+export const MAX_UNREAD_TLS_BYTES = MAX_QUEUED_BYTES / 4;
 
 /**
  * After how many reads, or bytes of them, the reply rings are drained: one turn of the event loop can hold tens of thousands of

@@ -1,5 +1,6 @@
 // What an acceptor does with each frame that a client sends: answers it at once, or passes it on to the user's worker.
 
+import { judgeToken, type TokenKey } from '../access/token.ts';
 import type { Stock } from '../packets/stock.ts';
 import { readUint32, writeGrabResult, writeHeader, writeLoginResult, writeShakeResult } from '../protocol/classic.ts';
 import {
@@ -10,6 +11,7 @@ import {
   STAMP_OFFSET,
 } from '../protocol/classic-layout.ts';
 import {
+  type Hello,
   type RecordsResult,
   type RichGrabResult,
   readHello,
@@ -26,7 +28,7 @@ import { encodeSend } from '../protocol/send-words.ts';
 import { RequestKind } from '../protocol/slot-layout.ts';
 import type { CounterWriter } from '../ring/counters.ts';
 import { AcceptorCount } from './acceptor-counters.ts';
-import type { ConnectionKeeper } from './connection-keeper.ts';
+import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
 import { BUSY_MESSAGE, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -44,6 +46,8 @@ export interface RequestParts {
   shedder: Shedder;
   /** Whether a shake of a SET without stock is answered here, without asking the worker. */
   answersLosingShakes: boolean;
+  /** What verifies tokens; undefined where none are asked for. */
+  keys?: readonly TokenKey[] | undefined;
 }
 
 const NO_BODY = new Int32Array(0);
@@ -54,6 +58,8 @@ export class RequestPath implements FrameSink {
   receivedUs = 0;
   /** Shakes answered here since the owner last took the count. */
   answeredShakes = 0;
+  /** What verifies tokens; undefined where none are asked for. */
+  keys: readonly TokenKey[] | undefined;
   readonly #table: ConnectionTable;
   readonly #keeper: ConnectionKeeper;
   readonly #outgoing: Outgoing;
@@ -72,6 +78,7 @@ export class RequestPath implements FrameSink {
     this.#stock = parts.stock;
     this.#shedder = parts.shedder;
     this.#answersLosingShakes = parts.answersLosingShakes;
+    this.keys = parts.keys;
   }
 
   // HOT
@@ -164,7 +171,10 @@ export class RequestPath implements FrameSink {
   }
 
   #login(connection: number, userId: number, stampHigh: number, stampLow: number): void {
-    if (userId > MAX_USER_ID) {
+    if (this.keys !== undefined) {
+      this.#answerLogin(connection, stampHigh, stampLow, userId, LoginResult.TOKEN_NEEDED);
+      this.#keeper.close(connection, 'auth');
+    } else if (userId > MAX_USER_ID) {
       this.#answerLogin(connection, stampHigh, stampLow, userId, LoginResult.BAD_USER);
     } else if (this.#isOtherUser(connection, userId)) {
       this.#answerLogin(connection, stampHigh, stampLow, userId, LoginResult.ALREADY_LOGGED_IN);
@@ -185,11 +195,18 @@ export class RequestPath implements FrameSink {
       this.#keeper.close(connection, 'body', 'body');
     } else if (typeof hello === 'string') {
       this.#keeper.sendError(connection, hello, stampHigh, stampLow);
+    } else if (!this.#isProved(hello)) {
+      this.#keeper.close(connection, 'auth', 'auth');
     } else if (this.#isOtherUser(connection, hello.userId)) {
       this.#keeper.sendError(connection, 'logged-in', stampHigh, stampLow);
     } else {
       this.#beginSession(connection, hello.userId, 1, stampHigh, stampLow);
     }
+  }
+
+  /** Whether a HELLO comes from the user it names, as far as this server asks for a proof. */
+  #isProved({ userId, token = '' }: Hello): boolean {
+    return this.keys === undefined || judgeToken(this.keys, token, userId, unixSeconds()) === undefined;
   }
 
   /** Sends the frame back as it is: packed anew, its value could be longer than a frame may be. */

@@ -1,28 +1,34 @@
-// The transport over Node's public net.Socket: works everywhere, costs an object tree per connection.
+// The transport over Node's public net.Socket, bare or with TLS: works everywhere, costs an object tree per connection.
 
 import { createServer, type Server, type Socket } from 'node:net';
 import type { CloseReason } from './close-reasons.ts';
 import { NO_CONNECTION } from './connection-table.ts';
-import { KEEP_ALIVE_SECONDS, MAX_QUEUED_BYTES } from './limits.ts';
+import { KEEP_ALIVE_SECONDS, MAX_QUEUED_BYTES, MAX_UNREAD_TLS_BYTES } from './limits.ts';
 import { listen } from './listen.ts';
+import { type TlsSettings, TlsSockets } from './tls-sockets.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
 
 /** A socket that knows its index, so that all sockets can share the same listener functions. */
 interface IndexedSocket extends Socket {
   connection: number;
   closeReason: CloseReason;
+  /** Whether there is no TLS handshake, or it has ended well. */
+  isReady: boolean;
 }
 
 export class SocketTransport implements Transport {
   readonly #handler: TransportHandler;
   readonly #sockets: (IndexedSocket | undefined)[] = [];
   readonly #server: Server;
+  readonly #tls: TlsSockets | undefined;
 
-  constructor(handler: TransportHandler) {
+  /** @param tls undefined for plain TCP */
+  constructor(handler: TransportHandler, tls?: TlsSettings) {
     this.#handler = handler;
+    this.#tls = tls && new TlsSockets(tls);
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_SECONDS * 1000 },
-      (socket) => this.#accept(socket as IndexedSocket),
+      (socket) => this.#accept(socket),
     );
   }
 
@@ -44,7 +50,8 @@ export class SocketTransport implements Transport {
     // The peer has said goodbye, and the close event is on its way.
     if (!socket.writable) return WriteOutcome.DONE;
     const queued = socket.writableLength;
-    if (queued > 0) {
+    // TLS never takes all at once, and what it keeps would keep the caller's buffer.
+    if (queued > 0 || this.#tls !== undefined) {
       if (queued + end - start > MAX_QUEUED_BYTES) return WriteOutcome.TOO_SLOW;
       socket.write(Uint8Array.prototype.slice.call(bytes, start, end));
       return WriteOutcome.DONE;
@@ -54,26 +61,60 @@ export class SocketTransport implements Transport {
   }
 
   end(connection: number): void {
-    this.#sockets[connection]!.end();
+    const socket = this.#sockets[connection]!;
+    // Without a handshake there is nobody who could hear a goodbye.
+    if (socket.isReady) socket.end();
+    else socket.destroy();
   }
 
   destroy(connection: number): void {
     this.#sockets[connection]!.destroy();
   }
 
-  #accept(socket: IndexedSocket): void {
+  #accept(raw: Socket): void {
     const connection = this.#handler.onOpen();
     if (connection === NO_CONNECTION) {
-      socket.destroy();
+      raw.destroy();
       return;
     }
+    const socket = this.#secure(raw);
     socket.connection = connection;
-    socket.closeReason = 'peer';
     this.#sockets[connection] = socket;
     socket.on('data', this.#onData);
+    if (this.#tls !== undefined) socket.on('data', () => this.#restWhenFull(socket));
     socket.on('end', this.#onEnd);
     socket.on('error', onError);
     socket.on('close', this.#onClose);
+  }
+
+  /** The socket to speak through. A connection is counted from its first moment on, handshake or not. */
+  #secure(raw: Socket): IndexedSocket {
+    const socket = (
+      this.#tls === undefined
+        ? raw
+        : this.#tls.wrap(raw, {
+            onSecure: () => {
+              socket.isReady = true;
+              socket.closeReason = 'peer';
+            },
+            onTimeout: () => {
+              socket.closeReason = 'tls-timeout';
+              socket.destroy();
+            },
+          })
+    ) as IndexedSocket;
+    socket.isReady = this.#tls === undefined;
+    socket.closeReason = socket.isReady ? 'peer' : 'tls';
+    return socket;
+  }
+
+  /** With TLS, called behind each read. */
+  #restWhenFull(socket: IndexedSocket): void {
+    if (socket.writableLength <= MAX_UNREAD_TLS_BYTES || socket.destroyed) return;
+    this.#tls!.rest(socket, () => {
+      socket.closeReason = 'slow-consumer';
+      socket.destroy();
+    });
   }
 
   readonly #onData = (() => {
@@ -87,7 +128,8 @@ export class SocketTransport implements Transport {
   readonly #onEnd = (() => {
     const handler = () => this.#handler;
     return function onEnd(this: IndexedSocket): void {
-      handler().onEnd(this.connection);
+      if (this.isReady) handler().onEnd(this.connection);
+      else this.destroy();
     };
   })();
 
@@ -105,5 +147,5 @@ export class SocketTransport implements Transport {
 }
 
 function onError(this: IndexedSocket): void {
-  this.closeReason = 'error';
+  if (this.isReady) this.closeReason = 'error';
 }

@@ -186,6 +186,7 @@ export const ERROR_MESSAGES = {
   replaced: 'the same user logged in on another connection; this one is closed',
   full: 'the server holds as many users as it was set up for',
   busy: 'the server is too busy for this request; try again later',
+  auth: 'the token of this HELLO is missing, expired, or none of this user; the connection is closed',
   timeout: 'nothing complete arrived in time; the connection is closed',
   shutdown: 'the server is stopping; reconnect later',
 } as const;

@@ -44,6 +44,8 @@ export const LoginResult = {
   REPLACED: 3,
   /** The server holds as many users as it was set up for. */
   FULL: 4,
+  /** The server takes tokens only, which LOGIN has no room for: say HELLO. This connection is being closed. */
+  TOKEN_NEEDED: 5,
 } as const;
 export type LoginResult = (typeof LoginResult)[keyof typeof LoginResult];
 

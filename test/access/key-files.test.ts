@@ -104,7 +104,7 @@ t.test('after a rotation the new key signs, and tokens of the old one are good u
   t.equal(statSync(keyFileOf(data)).mode & 0o777, 0o600);
 
   refuses(t, 'refused', () => retireKey(data, id, NOW));
-  refuses(t, 'refused', () => retireKey(data, 'unknown_', NOW));
+  refuses(t, 'refused', () => retireKey(data, 'unknown1', NOW));
   retireKey(data, first.id, NOW + 2);
   refuses(t, 'refused', () => retireKey(data, first.id, NOW));
   t.equal(judgeToken(readTokenKeys(data), old, 42, NOW), TokenFault.KEY);
@@ -135,7 +135,7 @@ t.test('a file is full of keys in use, and has room again when one of them is re
 t.test('two changes at once cannot undo each other, and one that failed leaves nothing behind', (t) => {
   const data = t.testdir({});
   makeKeyFile(data, NOW);
-  refuses(t, 'refused', () => retireKey(data, 'unknown_', NOW));
+  refuses(t, 'refused', () => retireKey(data, 'unknown1', NOW));
   t.notOk(existsSync(`${keyFileOf(data)}.new`));
   writeFileSync(`${keyFileOf(data)}.new`, '');
   refuses(t, 'busy', () => rotateKeys(data, NOW));

@@ -300,14 +300,17 @@ t.test('what is no JSON is a cut, and a fault of the viewer is thrown on', async
     events.push(event);
     if (event.kind === 'cut') stop.abort();
   };
-  await followLive(live.url, { secondsWanted: () => 5, take }, stop.signal);
+  await followLive({ url: live.url, token: '' }, { secondsWanted: () => 5, take }, stop.signal);
   t.match(events, [{ kind: 'hello' }, { kind: 'cut', reason: /JSON/ }]);
   const failing = () => {
     throw new Error('a fault');
   };
-  await t.rejects(followLive(live.url, { secondsWanted: () => 5, take: failing }, new AbortController().signal), {
-    message: 'a fault',
-  });
+  await t.rejects(
+    followLive({ url: live.url, token: '' }, { secondsWanted: () => 5, take: failing }, new AbortController().signal),
+    {
+      message: 'a fault',
+    },
+  );
 });
 
 t.test('Ctrl-C ends it with exit code 0, and so does a reader that has read enough', async (t) => {

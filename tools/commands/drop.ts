@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
-import { callControl, controlOption, printJson } from '../control-client.ts';
+import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -40,7 +40,8 @@ export const dropCommand: CommandModule<object, DropArguments> = {
 };
 
 async function drop(args: ArgumentsCamelCase<DropArguments>): Promise<void> {
-  const { control, show, close, pause, resume } = args;
+  const { show, close, pause, resume } = args;
+  const control = controlOf(args);
   if (args.list) return printJson(await callControl(control, 'GET', '/drops'));
   if (show !== undefined) return printJson(await callControl(control, 'GET', `/drops/${show}`));
   if (close !== undefined) return printJson(await callControl(control, 'POST', `/drops/${close}/close`));

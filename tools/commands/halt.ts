@@ -1,7 +1,7 @@
 // `hongbao halt`: the kill switch: pauses every drop and send of a running server, and lets them go on.
 
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
-import { callControl, controlOption, printJson } from '../control-client.ts';
+import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
 
 const options = {
   end: { type: 'boolean', default: false, describe: 'let go on what it has paused' },
@@ -18,6 +18,6 @@ export const haltCommand: CommandModule<object, HaltArguments> = {
   handler: halt,
 };
 
-async function halt({ control, end, show }: ArgumentsCamelCase<HaltArguments>): Promise<void> {
-  printJson(await callControl(control, show ? 'GET' : end ? 'DELETE' : 'POST', '/halt'));
+async function halt(args: ArgumentsCamelCase<HaltArguments>): Promise<void> {
+  printJson(await callControl(controlOf(args), args.show ? 'GET' : args.end ? 'DELETE' : 'POST', '/halt'));
 }

@@ -1,12 +1,13 @@
 // `hongbao level`: how much a running server sheds; sets that by hand, or leaves it to the server again.
 
 import type { ArgumentsCamelCase, CommandModule } from 'yargs';
-import { callControl, controlOption, printJson } from '../control-client.ts';
+import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 
 interface LevelArguments {
   level: string | undefined;
   control: string;
+  controlToken: string | undefined;
 }
 
 export const levelCommand: CommandModule<object, LevelArguments> = {
@@ -24,7 +25,9 @@ export const levelCommand: CommandModule<object, LevelArguments> = {
   handler: level,
 };
 
-async function level({ level, control }: ArgumentsCamelCase<LevelArguments>): Promise<void> {
+async function level(args: ArgumentsCamelCase<LevelArguments>): Promise<void> {
+  const { level } = args;
+  const control = controlOf(args);
   if (level === undefined) return printJson(await callControl(control, 'GET', '/level'));
   if (level === 'auto') return printJson(await callControl(control, 'DELETE', '/level'));
   if (!/^\d$/.test(level)) throw new UsageError('the level must be 0, 1, 2, 3 or auto');

@@ -1,7 +1,7 @@
 // `hongbao load`: the load client. Connects users, lets them shake and grab, and prints what both ends counted.
 
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
@@ -20,10 +20,13 @@ import { countUnanswered, type LoadTotals } from '../../clients/load/load-totals
 import { formatComparison, formatProgress, formatResult } from '../../clients/load/print-result.ts';
 import { type LoadResult, runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts, type ServerCounts } from '../../clients/load/verify.ts';
+import { AccessError } from '../../lib/access/access-error.ts';
+import { readTokenKeys } from '../../lib/access/token-keys.ts';
 import { summarize } from '../../lib/monitor/latency-log.ts';
 import { SampleSender } from '../../lib/monitor/sample-sender.ts';
 import { countDescriptors, isHttpUrl } from '../../lib/server-options.ts';
 import { checkWhole } from '../check-whole.ts';
+import { controlOption, controlTokenOf } from '../control-client.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -57,6 +60,19 @@ const options = {
     describe: 'address of a monitor that gets a sample every second, such as http://127.0.0.1:8989',
   },
   control: { type: 'number', describe: 'port of an HTTP control on this machine: GET /status, PUT /qps (hongbao qps)' },
+  'token-keys': {
+    type: 'string',
+    describe: 'data directory of a server with --auth token: its keys sign tokens for the users',
+  },
+  tls: { type: 'boolean', default: false, describe: 'connect with TLS' },
+  'tls-ca': {
+    type: 'string',
+    describe: "PEM file of who signs the server's certificate  [default: those Node trusts]",
+  },
+  'control-token': {
+    ...controlOption['control-token'],
+    describe: `${controlOption['control-token'].describe}; for --verify, --monitor`,
+  },
   json: { type: 'string', describe: 'file to write the result to, as JSON' },
 } as const;
 
@@ -82,15 +98,18 @@ export const loadCommand: CommandModule<object, LoadArguments> = {
 async function load(args: Parsed): Promise<void> {
   const asked = readOptions(args);
   const urls = args.verify ?? [];
+  const controlToken = controlTokenOf(args);
   let before: ServerCounts | undefined;
   let comparisons: Comparison[] | undefined;
-  if (urls.length > 0) before = await readServerCounts(urls).catch(failVerify);
+  if (urls.length > 0) before = await readServerCounts(urls, controlToken).catch(failVerify);
   const steering = new LoadSteering(asked);
   const control = args.control === undefined ? undefined : await startControl(steering, args.control);
-  const sampling = args.monitor === undefined ? undefined : startSampling(args.monitor, asked, steering, control);
+  const sampling =
+    args.monitor === undefined ? undefined : startSampling(args.monitor, controlToken, asked, steering, control);
   const progress = new Progress(asked);
   const compare = async (totals: LoadTotals) => {
-    if (before !== undefined) comparisons = await compareWithServers(urls, before, totals).catch(failVerify);
+    if (before !== undefined)
+      comparisons = await compareWithServers(urls, before, totals, controlToken).catch(failVerify);
   };
   const result = await runLoad(asked, progress.show, compare, steering, sampling?.sampler)
     .catch((error: Error) => {
@@ -126,6 +145,7 @@ function readOptions(args: Parsed): LoadOptions {
   checkWhole('threads', args.threads, 1, 64);
   if (!(args.duration > 0 && args.duration <= 7 * 86_400)) throw new UsageError('--duration must be seconds above 0');
   if (!(args.drain >= 0 && args.drain <= 3600)) throw new UsageError('--drain must be 0 to 3600 seconds');
+  if (args.tlsCa !== undefined && !args.tls) throw new UsageError('--tls-ca goes with --tls');
   const connections = users[1] - users[0] + 1;
   const descriptors = countDescriptors() - LOAD_DESCRIPTORS;
   if (connections > descriptors) {
@@ -148,7 +168,28 @@ function readOptions(args: Parsed): LoadOptions {
     grab,
     drainSeconds,
     sampled: args.monitor !== undefined,
+    ...(args.tokenKeys === undefined ? {} : { tokenKeys: checkTokenKeys(args.tokenKeys) }),
+    ...(args.tls ? { tls: { ca: args.tlsCa === undefined ? undefined : readCa(args.tlsCa) } } : {}),
   };
+}
+
+/** The directory, once it is known that the threads can read its keys. */
+function checkTokenKeys(data: string): string {
+  try {
+    readTokenKeys(data);
+    return data;
+  } catch (error) {
+    if (error instanceof AccessError) throw new UsageError(`--token-keys: ${error.message}`);
+    throw error;
+  }
+}
+
+function readCa(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--tls-ca: ${(error as Error).message}`);
+  }
 }
 
 async function startControl(steering: LoadSteering, port: number) {
@@ -164,12 +205,17 @@ async function startControl(steering: LoadSteering, port: number) {
 /** Makes samples of the test and sends them to a monitor. */
 function startSampling(
   monitor: string,
+  controlToken: string,
   { users: [first, last] }: LoadOptions,
   steering: LoadSteering,
   control: FastifyInstance | undefined,
 ) {
   if (!isHttpUrl(monitor)) throw new UsageError(`--monitor must be an address such as http://127.0.0.1:8989`);
-  const sender = new SampleSender(new URL(monitor), (error) => process.stderr.write(`${error.message}\n`));
+  const sender = new SampleSender(
+    new URL(monitor),
+    (error) => process.stderr.write(`${error.message}\n`),
+    controlToken,
+  );
   const sampler = new LoadSampler({
     origin: {
       source: `load:${first}-${last}`,

@@ -1,9 +1,14 @@
 // `hongbao monitor`: a monitor of its own, for several servers and load clients: merges their samples and shows them.
 
+import { mkdirSync } from 'node:fs';
+import type { Logger } from 'pino';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
+import { isLoopback } from '../../lib/access/loopback.ts';
 import { Monitor } from '../../lib/monitor/monitor.ts';
 import { makeRunHeader } from '../../lib/monitor/run-header.ts';
 import { RunLog } from '../../lib/monitor/run-log.ts';
+import { openGate } from '../../lib/server-access.ts';
+import { CONTROL_AUTHS } from '../../lib/server-options.ts';
 import { SERVER_NAME } from '../../lib/version.ts';
 import { checkWhole } from '../check-whole.ts';
 import { logOptions, openLog } from '../log.ts';
@@ -12,6 +17,12 @@ import { UsageError } from '../usage-error.ts';
 const options = {
   host: { type: 'string', default: '127.0.0.1', describe: 'address where samples are taken and the dashboard is' },
   port: { type: 'number', default: 8990, describe: 'its port; 0 picks a free one' },
+  data: { type: 'string', default: './data', describe: 'directory of its control tokens, where it asks for one' },
+  auth: {
+    choices: CONTROL_AUTHS,
+    default: 'auto',
+    describe: 'whether it asks for a control token: auto does so beyond this machine (hongbao control-token)',
+  },
   runs: { type: 'string', default: './data/runs', describe: 'directory of run logs' },
   'run-log': { type: 'boolean', default: true, describe: 'write a run log (--no-run-log does not)' },
   ...logOptions,
@@ -37,7 +48,7 @@ async function monitor(args: ArgumentsCamelCase<MonitorArguments>): Promise<void
   const gathered = new Monitor(runLog);
   // Loaded only when it is needed: --help and mistakes answer at once.
   const { buildMonitorServer } = await import('../../lib/control/monitor-server.ts');
-  const app = buildMonitorServer(gathered, SERVER_NAME, args.host, logError);
+  const app = buildMonitorServer(gathered, SERVER_NAME, args.host, logError, openMonitorGate(args, log));
   const address = await app.listen({ host: args.host, port: args.port }).catch((error: Error) => {
     throw new UsageError(`cannot listen on ${args.host}:${args.port}: ${error.message}`);
   });
@@ -49,6 +60,16 @@ async function monitor(args: ArgumentsCamelCase<MonitorArguments>): Promise<void
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+}
+
+function openMonitorGate({ host, auth, data }: ArgumentsCamelCase<MonitorArguments>, log: Logger) {
+  const isGuarded = auth === 'token' || !isLoopback(host);
+  try {
+    if (isGuarded) mkdirSync(data, { recursive: true });
+    return openGate(data, isGuarded, (sentence) => log.info(sentence));
+  } catch (error) {
+    throw new UsageError(`--data: ${(error as Error).message}`);
+  }
 }
 
 function openRunLog(directory: string, onError: (error: Error) => void): RunLog {

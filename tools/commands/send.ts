@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
 import { parseUsers } from '../../clients/load/load-options.ts';
-import { callControl, controlOption, printJson } from '../control-client.ts';
+import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -47,7 +47,8 @@ export const sendCommand: CommandModule<object, SendArguments> = {
 };
 
 async function send(args: ArgumentsCamelCase<SendArguments>): Promise<void> {
-  const { control, show, close, pause, resume } = args;
+  const { show, close, pause, resume } = args;
+  const control = controlOf(args);
   if (args.list) return printJson(await callControl(control, 'GET', '/sends'));
   if (show !== undefined) return printJson(await callControl(control, 'GET', `/sends/${show}`));
   if (close !== undefined) return printJson(await callControl(control, 'POST', `/sends/${close}/close`));

@@ -5,7 +5,14 @@ import { formatCount } from '../../lib/monitor/text-table.ts';
 import { WAIT_STRATEGIES, type WaitStrategyName } from '../../lib/ring/wait-strategy.ts';
 import type { Server } from '../../lib/server.ts';
 import { ServerError } from '../../lib/server-error.ts';
-import { DEFAULT_SERVER_OPTIONS as DEFAULTS, DURABILITIES, TRANSPORTS } from '../../lib/server-options.ts';
+import {
+  AUTHS,
+  CONTROL_AUTHS,
+  DEFAULT_SERVER_OPTIONS as DEFAULTS,
+  DURABILITIES,
+  TRANSPORTS,
+} from '../../lib/server-options.ts';
+import { controlTokenOf } from '../control-client.ts';
 import { logOptions, openLog } from '../log.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
@@ -13,8 +20,30 @@ import { UsageError } from '../usage-error.ts';
 const options = {
   host: { type: 'string', default: DEFAULTS.host, describe: 'address where clients connect' },
   port: { type: 'number', default: DEFAULTS.port, describe: 'TCP port where clients connect; 0 picks a free one' },
+  auth: {
+    choices: AUTHS,
+    default: DEFAULTS.auth,
+    describe: 'who may be which user: open takes their word, on this machine only; token asks for one (hongbao token)',
+  },
+  'open-to-network': {
+    type: 'boolean',
+    default: DEFAULTS.openToNetwork,
+    describe: 'let --auth open listen beyond this machine: anybody there can play any user',
+  },
+  'tls-cert': {
+    type: 'string',
+    default: DEFAULTS.tlsCert,
+    describe: 'PEM file of a certificate: clients connect with TLS',
+    defaultDescription: 'plain TCP',
+  },
+  'tls-key': { type: 'string', default: DEFAULTS.tlsKey, describe: 'PEM file of its key', defaultDescription: 'none' },
   'control-host': { type: 'string', default: DEFAULTS.controlHost, describe: 'address of the HTTP control API' },
   'control-port': { type: 'number', default: DEFAULTS.controlPort, describe: 'port of the HTTP control API' },
+  'control-auth': {
+    choices: CONTROL_AUTHS,
+    default: DEFAULTS.controlAuth,
+    describe: 'whether the control API asks for a token: auto does so beyond this machine (hongbao control-token)',
+  },
   sets: { type: 'number', default: DEFAULTS.sets, describe: 'SETs: shards that the users are spread over' },
   acceptors: { type: 'number', default: DEFAULTS.acceptors, describe: 'threads that own connections' },
   workers: { type: 'number', default: DEFAULTS.workers, describe: 'threads that own SETs' },
@@ -81,6 +110,10 @@ const options = {
     describe: 'address of another monitor that gets the samples too, such as http://10.0.0.5:8990',
     defaultDescription: 'none',
   },
+  'monitor-token': {
+    type: 'string',
+    describe: 'control token that this other monitor asks for; better in HONGBAO_CONTROL_TOKEN, which ps does not show',
+  },
   wallet: {
     type: 'string',
     default: DEFAULTS.wallet,
@@ -137,10 +170,13 @@ async function serve(args: Parsed): Promise<void> {
   } finally {
     replay.end();
   }
+  const ways = [args.tlsCert === '' ? '' : ' with TLS', args.auth === 'token' ? ' for users with a token' : ''].join(
+    '',
+  );
   const { sets, acceptors, workers, maxConnections } = server.options;
   log.info(
     { port: server.port, controlPort: server.controlPort, sets, acceptors, workers, maxConnections },
-    `serving on ${args.host}:${server.port}, control API at http://${args.controlHost}:${server.controlPort}`,
+    `serving on ${args.host}:${server.port}${ways}, control API at http://${args.controlHost}:${server.controlPort}`,
   );
   if (args.durability === 'memory') {
     log.warn('money is kept in memory only: it does not survive the end of this process');
@@ -183,8 +219,13 @@ function toServerOptions(args: Parsed) {
   return {
     host: args.host,
     port: args.port,
+    auth: args.auth,
+    openToNetwork: args.openToNetwork,
+    tlsCert: args.tlsCert,
+    tlsKey: args.tlsKey,
     controlHost: args.controlHost,
     controlPort: args.controlPort,
+    controlAuth: args.controlAuth,
     sets: args.sets,
     acceptors: args.acceptors,
     workers: args.workers,
@@ -202,6 +243,7 @@ function toServerOptions(args: Parsed) {
     samples: args.samples,
     runLog: args.runLog,
     monitor: args.monitor,
+    monitorToken: controlTokenOf({ controlToken: args.monitorToken }),
     wallet: args.wallet,
   };
 }

@@ -5,7 +5,7 @@ import { formatLatencies } from '../../lib/monitor/latency-table.ts';
 import { formatCents, formatCount, formatMs, formatTable } from '../../lib/monitor/text-table.ts';
 import type { AddressCounts } from '../../lib/server-addresses.ts';
 import type { ServerStatus } from '../../lib/server-status.ts';
-import { callControl, controlOption, printJson } from '../control-client.ts';
+import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
 
 const options = {
   json: { type: 'boolean', default: false, describe: 'print the JSON instead' },
@@ -24,14 +24,14 @@ export const statusCommand: CommandModule<object, StatusArguments> = {
 
 async function status(args: ArgumentsCamelCase<StatusArguments>): Promise<void> {
   if (args.byAddress) return showAddresses(args);
-  const answer = (await callControl(args.control, 'GET', '/status')) as ServerStatus;
+  const answer = (await callControl(controlOf(args), 'GET', '/status')) as ServerStatus;
   if (args.json) printJson(answer);
   else process.stdout.write(`${formatStatus(answer).join('\n')}\n`);
 }
 
-async function showAddresses({ control, json }: ArgumentsCamelCase<StatusArguments>): Promise<void> {
-  const answer = (await callControl(control, 'GET', '/connections/by-address')) as AddressCounts;
-  if (json) return printJson(answer);
+async function showAddresses(args: ArgumentsCamelCase<StatusArguments>): Promise<void> {
+  const answer = (await callControl(controlOf(args), 'GET', '/connections/by-address')) as AddressCounts;
+  if (args.json) return printJson(answer);
   const rows = answer.addresses.map(({ address, connections }) => [address, formatCount(connections)]);
   if (answer.others > 0) rows.push(['(others)', formatCount(answer.others)]);
   process.stdout.write(`${formatTable([['address', 'connections'], ...rows]).join('\n')}\n`);

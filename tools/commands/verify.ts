@@ -4,7 +4,7 @@ import type { ArgumentsCamelCase, CommandModule } from 'yargs';
 import { z } from 'zod';
 import { explainOpen, findPacket, findWin } from '../audit/find-packet.ts';
 import { type PacketFacts, type Verdict, verifyPacket, verifyWin } from '../audit/packet-facts.ts';
-import { callControl, controlOption } from '../control-client.ts';
+import { type ControlBase, callControl, controlOf, controlOption } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 
 const PACKET_ID = /^(?:\d{1,10}|0x[0-9a-f]{1,8})$/i;
@@ -29,6 +29,7 @@ const packetPage = z.object({
 interface VerifyArguments {
   packet: string;
   control: string;
+  'control-token': string | undefined;
   data: string | undefined;
 }
 
@@ -45,10 +46,11 @@ export const verifyCommand: CommandModule<object, VerifyArguments> = {
   handler: verify,
 };
 
-async function verify({ packet, control, data }: ArgumentsCamelCase<VerifyArguments>): Promise<void> {
+async function verify({ packet, data, ...args }: ArgumentsCamelCase<VerifyArguments>): Promise<void> {
   const id = PACKET_ID.test(packet) ? Number(packet) : MOST_ID + 1;
   if (id > MOST_ID) throw new UsageError(`the packet id must be a whole number from 0 to ${MOST_ID}, or 0x...`);
-  const { lines, problems } = data === undefined ? await verifyByServer(control, id) : verifyByJournal(data, id);
+  const { lines, problems } =
+    data === undefined ? await verifyByServer(controlOf(args), id) : verifyByJournal(data, id);
   const end = problems.length === 0 ? ['verified'] : problems;
   process.stdout.write(`${[...lines, '', ...end].join('\n')}\n`);
   if (problems.length > 0) process.exitCode = 1;
@@ -58,12 +60,12 @@ function verifyByJournal(directory: string, id: number): Verdict {
   return id < FIRST_SHAKE_ID ? verifyPacket(findPacket(directory, id)) : verifyWin(findWin(directory, id));
 }
 
-async function verifyByServer(control: string, id: number): Promise<Verdict> {
+async function verifyByServer(control: ControlBase, id: number): Promise<Verdict> {
   if (id >= FIRST_SHAKE_ID) {
     throw new UsageError(`packet ${id} was won by a shake: say --data DIR, it is checked from the journal`);
   }
   const page = packetPage.safeParse(await callControl(control, 'GET', `/packets/${id}`));
-  if (!page.success) throw new UsageError(`what ${control} answers is not the page of a packet`);
+  if (!page.success) throw new UsageError(`what ${control.url} answers is not the page of a packet`);
   const { seed, grabs, ...terms } = page.data;
   if (seed === undefined) throw new UsageError(explainOpen(id));
   const facts: PacketFacts = {

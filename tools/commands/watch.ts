@@ -3,7 +3,7 @@
 import { setInterval } from 'node:timers/promises';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
 import { checkWhole } from '../check-whole.ts';
-import { controlOption } from '../control-client.ts';
+import { controlOf, controlOption } from '../control-client.ts';
 import { type Follower, followLive } from '../watch/follow-live.ts';
 import { WatchLines } from '../watch/watch-lines.ts';
 import { WatchScreen } from '../watch/watch-screen.ts';
@@ -58,7 +58,7 @@ async function watch(args: ArgumentsCamelCase<WatchArguments>): Promise<void> {
   process.stdout.on('error', onOutputError);
   const viewer = makeViewer(args, end);
   try {
-    await Promise.all([followLive(args.control, viewer, stop.signal), tick(viewer, stop.signal)]);
+    await Promise.all([followLive(controlOf(args), viewer, stop.signal), tick(viewer, stop.signal)]);
   } finally {
     end();
     viewer.close?.();

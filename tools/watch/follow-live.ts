@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LiveHello, LiveSecond, LiveState } from '../../lib/monitor/live.ts';
+import { bearer, type ControlBase } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 import { SseParser } from './sse-parser.ts';
 
@@ -26,10 +27,10 @@ export interface Follower {
 
 /**
  * Follows until the signal says to stop. What the follower throws ends it.
- * @param base where the control API is
+ * @param control where the control API is
  * @throws {UsageError} when it cannot be reached at the start
  */
-export async function followLive(base: string, follower: Follower, signal: AbortSignal): Promise<void> {
+export async function followLive(control: ControlBase, follower: Follower, signal: AbortSignal): Promise<void> {
   let hasBegun = false;
   let isCut = false;
   const take = (event: LiveEvent) => {
@@ -38,9 +39,9 @@ export async function followLive(base: string, follower: Follower, signal: Abort
     follower.take(event);
   };
   while (!signal.aborted) {
-    const reason = await readOnce(base, follower.secondsWanted(), take, signal);
+    const reason = await readOnce(control, follower.secondsWanted(), take, signal);
     if (signal.aborted) return;
-    if (!hasBegun) throw new UsageError(`cannot watch ${base}: ${reason}`);
+    if (!hasBegun) throw new UsageError(`cannot watch ${control.url}: ${reason}`);
     if (!isCut) follower.take({ kind: 'cut', reason });
     isCut = true;
     await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
@@ -49,7 +50,7 @@ export async function followLive(base: string, follower: Follower, signal: Abort
 
 /** Reads one stream to its end, which is told as a sentence. */
 async function readOnce(
-  base: string,
+  { url, token }: ControlBase,
   seconds: number,
   take: (event: LiveEvent) => void,
   signal: AbortSignal,
@@ -68,7 +69,10 @@ async function readOnce(
   };
   try {
     const response = await read(() =>
-      fetch(new URL(`/live?seconds=${seconds}`, base), { signal: either, headers: { accept: 'text/event-stream' } }),
+      fetch(new URL(`/live?seconds=${seconds}`, url), {
+        signal: either,
+        headers: { accept: 'text/event-stream', ...bearer(token) },
+      }),
     );
     if (response instanceof Error) return describe(response, connection.signal);
     const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') === true;

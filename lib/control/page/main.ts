@@ -44,7 +44,7 @@ byId('look').addEventListener('click', () => {
 document.addEventListener('visibilitychange', askToDraw);
 relook();
 
-followStream({
+void followStream({
   hello: (told) => {
     hello = told;
     askToDraw();

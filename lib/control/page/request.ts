@@ -1,5 +1,6 @@
 // Calls of the control API from the page.
 
+import { tokenHeaders } from './token.ts';
 import { word } from './words.ts';
 
 /** What the control API answers, as far as the page reads it. */
@@ -10,7 +11,7 @@ export async function request(method: 'POST' | 'PUT', path: string, body: object
   try {
     const response = await fetch(path, {
       method,
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...tokenHeaders() },
       body: JSON.stringify(body),
     });
     const answered = (await response.json()) as Record<string, unknown>;

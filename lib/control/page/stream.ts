@@ -1,6 +1,10 @@
 // The stream of /live: opens it, opens it again when it is cut, and says which of the two it is.
+//
+// It is read with fetch: an EventSource could not show the control token.
 
 import type { LiveHello, LiveSecond, LiveState } from '../../monitor/live.ts';
+import { EventReader } from './event-reader.ts';
+import { askForToken, tokenHeaders } from './token.ts';
 
 /** Seconds that are asked for at the start: as many as the page keeps. */
 const PATH = '/live?seconds=900';
@@ -9,6 +13,8 @@ const AGAIN_AFTER_MS = 2000;
 
 /** The server tells its state once a second: after so long without it the connection is dead, whatever the browser says. */
 const SILENCE_MS = 7000;
+
+const UNAUTHORIZED = 401;
 
 export type LinkState = 'connecting' | 'live' | 'cut';
 
@@ -20,36 +26,53 @@ export interface StreamEvents {
 }
 
 /** Follows the stream for as long as the page is open. */
-export function followStream(events: StreamEvents): void {
-  let silence: ReturnType<typeof setTimeout> | undefined;
-
-  const open = () => {
-    const source = new EventSource(PATH);
-    const cut = () => {
-      source.close();
-      clearTimeout(silence);
-      events.link('cut');
-      setTimeout(open, AGAIN_AFTER_MS);
-    };
-    const hear = () => {
-      clearTimeout(silence);
-      silence = setTimeout(cut, SILENCE_MS);
-    };
-    const on = <T>(name: string, tell: (data: T) => void) =>
-      source.addEventListener(name, (event: MessageEvent<string>) => {
-        hear();
-        tell(JSON.parse(event.data) as T);
-      });
-    on<LiveHello>('hello', (hello) => {
-      events.link('live');
-      events.hello(hello);
-    });
-    on<LiveSecond[]>('seconds', events.seconds);
-    on<LiveState>('state', events.state);
-    source.addEventListener('error', cut);
-    hear();
-  };
-
+export async function followStream(events: StreamEvents): Promise<never> {
   events.link('connecting');
-  open();
+  for (;;) {
+    const status = await readOnce(events);
+    if (status === UNAUTHORIZED) {
+      events.link('connecting');
+      await askForToken();
+    } else {
+      events.link('cut');
+      await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
+    }
+  }
+}
+
+/** Reads the stream until it is cut, or refused. Returns the status of the answer, 0 without one. */
+async function readOnce(events: StreamEvents): Promise<number> {
+  const connection = new AbortController();
+  let silence = setTimeout(() => connection.abort(), SILENCE_MS);
+  let status = 0;
+  try {
+    const response = await fetch(PATH, { headers: tokenHeaders(), signal: connection.signal, cache: 'no-store' });
+    status = response.status;
+    if (!response.ok || response.body === null) return status;
+    const source = response.body.getReader();
+    const reader = new EventReader();
+    for (;;) {
+      const { done, value } = await source.read();
+      if (done) return status;
+      clearTimeout(silence);
+      silence = setTimeout(() => connection.abort(), SILENCE_MS);
+      for (const { name, data } of reader.push(value)) tell(events, name, data);
+    }
+  } catch {
+    return status;
+  } finally {
+    clearTimeout(silence);
+    connection.abort();
+  }
+}
+
+function tell(events: StreamEvents, name: string, data: unknown): void {
+  if (name === 'hello') {
+    events.link('live');
+    events.hello(data as LiveHello);
+  } else if (name === 'seconds') {
+    events.seconds(data as LiveSecond[]);
+  } else if (name === 'state') {
+    events.state(data as LiveState);
+  }
 }

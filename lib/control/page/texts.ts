@@ -16,6 +16,14 @@ export const TEXTS = {
     'Not connected, trying again. What you see is as of {time}.',
     '连接已断开，正在重试。所示数据截至 {time}。',
   ],
+  tokenQuestion: ['This server asks for a control token.', '此服务器需要控制令牌。'],
+  tokenHow: [
+    'hongbao control-token prints it; with --right read, one that may only look on.',
+    '用 hongbao control-token 打印；加 --right read 则只能查看。',
+  ],
+  tokenField: ['Control token', '控制令牌'],
+  tokenUse: ['Use it', '使用'],
+  tokenRefused: ['The server does not know this token.', '服务器不认识该令牌。'],
   noAnswer: ['the server does not answer', '服务器没有应答'],
 
   money: ['Money', '资金'],
