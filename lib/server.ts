@@ -142,14 +142,14 @@ export class Server {
   async start(): Promise<void> {
     const { options } = this;
     const memory = this.#memory;
+    const table = new PacketTable(memory.packets);
+    const creator = new PacketCreator(table, 0, options.packetSlots, 0, SHARE_ARENA_WORDS);
+    const recovery = this.#isWritten ? this.#recover(table, creator) : undefined;
     this.#access = await openAccess(options, {
       onKeys: (keys) => this.#changeKeys(keys),
       onError: (error) => this.#events.onError(error),
       onInfo: (sentence) => this.#events.onInfo?.(sentence),
     });
-    const table = new PacketTable(memory.packets);
-    const creator = new PacketCreator(table, 0, options.packetSlots, 0, SHARE_ARENA_WORDS);
-    const recovery = this.#isWritten ? this.#recover(table, creator) : undefined;
     if (options.wallet !== '') this.#wallet = await loadWallet(options.wallet);
     this.#work = new ServerWork({
       options,

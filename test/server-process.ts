@@ -54,7 +54,8 @@ export class ServerProcess {
 
   /** Starts `hongbao serve` and resolves once it serves. */
   static async start(args: readonly string[] = []): Promise<ServerProcess> {
-    const ports = ['--port', '0', '--control-port', '0', '--data', makeDataDirectory()];
+    const data = args.includes('--data') ? [] : ['--data', makeDataDirectory()];
+    const ports = ['--port', '0', '--control-port', '0', ...data];
     const child = spawn(process.execPath, [CLI, 'serve', ...ports, '--log-pretty', 'false', ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });

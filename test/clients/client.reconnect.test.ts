@@ -54,6 +54,18 @@ t.test('an extended session is opened again as one, with its token', async (t) =
   t.strictSame(second.body, first.body);
 });
 
+t.test('a token that is drawn is drawn anew at each login', async (t) => {
+  let drawn = 0;
+  const { server, client, events } = await open(t, behaveWell, { token: async () => `token ${++drawn}` });
+  await client.hello(7);
+  server.drop();
+  await waitFor('the client to come back', () => events.includes('reconnect'));
+  t.strictSame(
+    server.of(Opcode.HELLO).map(({ body }) => (body as { token: string }).token),
+    ['token 1', 'token 2'],
+  );
+});
+
 t.test('a client that never logged in comes back without a login', async (t) => {
   const { server, client, events } = await open(t);
   server.drop();

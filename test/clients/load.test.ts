@@ -1,14 +1,19 @@
 // Tries whole load tests against a real server: the exact number of shakes, every one answered, and both ends agreeing.
 
 import t, { type Test } from 'tap';
+import { LoadEngine } from '../../clients/load/load-engine.ts';
 import type { LoadOptions } from '../../clients/load/load-options.ts';
 import type { LoadPhase } from '../../clients/load/load-steering.ts';
 import { countUnanswered } from '../../clients/load/load-totals.ts';
 import { formatResult } from '../../clients/load/print-result.ts';
 import { type LoadResult, runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts } from '../../clients/load/verify.ts';
+import { readTokenKeys } from '../../lib/access/token-keys.ts';
 import type { Server } from '../../lib/server.ts';
+import { waitFor } from '../net/raw-client.ts';
 import { call, serve } from '../net/test-server.ts';
+import { makeDataDirectory } from '../server-process.ts';
+import { makeCertificate, noOpenssl } from '../tls-files.ts';
 
 // Most of a load test is waiting.
 t.jobs = 6;
@@ -160,4 +165,55 @@ t.test('several servers share the users', { buffered: true }, async (t) => {
   t.equal(totals.connected, 10);
   t.strictSame(await Promise.all(servers.map(async (server) => (await server.status()).users)), [5, 5]);
   t.strictSame(await readServerCounts(urls), before);
+});
+
+t.test('with keys the users say HELLO, shake, win, are told of packets and grab them; also with TLS', async (t) => {
+  const files = noOpenssl === false ? makeCertificate(makeDataDirectory()) : undefined;
+  for (const tls of files === undefined ? [undefined] : [undefined, { ca: files.ca }]) {
+    const { tlsCert, tlsKey } = files ?? { tlsCert: '', tlsKey: '' };
+    const data = makeDataDirectory();
+    const server = await serve(t, { auth: 'token', data, ...(tls === undefined ? {} : { tlsCert, tlsKey }) });
+    await call(server, 'POST', '/drops', { count: 20, rate: 1000, budget: 2000 });
+    await call(server, 'POST', '/sends', { count: 10, rate: 1000, shares: 2, total: 200, users: [0, 9] });
+    const changes = { tokenKeys: data, threads: 2, ...(tls === undefined ? {} : { tls }) };
+    const { totals, isDrained } = await run(t, server, changes);
+    t.ok(isDrained);
+    t.equal(totals.sent, 200);
+    t.equal(totals.answered, 200);
+    t.equal(totals.won, 20);
+    t.ok(totals.notices >= 10 && totals.grabsWon > 0, `${totals.notices} notices, ${totals.grabsWon} grabbed`);
+    t.equal(totals.unexpected, 0);
+    t.equal((await server.status()).requests.login, 0, 'nobody said LOGIN');
+  }
+});
+
+t.test('users without a token are counted as refused, and never connected', async (t) => {
+  const server = await serve(t, { auth: 'token', data: makeDataDirectory() });
+  const stranger = await serve(t, { auth: 'token', data: makeDataDirectory() });
+  for (const keys of [{}, { tokenKeys: stranger.options.data }]) {
+    const engine = new LoadEngine(
+      {
+        targets: [{ host: '127.0.0.1', port: server.port }],
+        users: [0, 1],
+        population: [0, 1],
+        qps: 0,
+        closed: false,
+        pipeline: 1,
+        durationSeconds: 1,
+        paceMs: 1,
+        threads: 1,
+        grab: true,
+        drainSeconds: 1,
+        ...keys,
+      },
+      [0, 1],
+      undefined,
+      keys.tokenKeys === undefined ? undefined : readTokenKeys(keys.tokenKeys)[0],
+    );
+    engine.connectAll();
+    await waitFor('two refusals', () => engine.totals.refusedLogins >= 2);
+    engine.end();
+    t.equal(engine.totals.connected, 0);
+    t.equal(engine.totals.unexpected, 0);
+  }
 });

@@ -26,6 +26,8 @@ export class PageServer {
   refusal: { status: number; code: string; message: string } | undefined;
   /** Whether /live answers. */
   isLive = true;
+  /** The control token that everything but the page needs; undefined for none. */
+  token: string | undefined;
   readonly #app: FastifyInstance = Fastify({ forceCloseConnections: true });
   readonly #viewers = new Set<ServerResponse>();
   #timer: NodeJS.Timeout | undefined;
@@ -72,6 +74,12 @@ export class PageServer {
   #addRoutes(): void {
     const app = this.#app;
     addPage(app);
+    app.addHook('onRequest', async (request, reply) => {
+      const { url, headers } = request;
+      if (this.token === undefined || url === '/' || url.startsWith('/page/')) return;
+      if (headers.authorization === `Bearer ${this.token}`) return;
+      return reply.status(401).send({ code: 'unauthorized', message: 'a control token is needed' });
+    });
     app.get<{ Querystring: { seconds: string } }>('/live', (request, reply) => {
       if (!this.isLive) return reply.status(503).send({ code: 'busy', message: 'not now' });
       reply.hijack();

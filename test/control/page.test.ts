@@ -355,3 +355,42 @@ t.test('a stream that is cut is shown at once, and comes back by itself', { skip
   await expectText(t as Test, page, '#drops-rows tr >> nth=0', 'released');
   t.notOk(await page.locator('#cut').isVisible());
 });
+
+t.test(
+  'a server that asks for a token gets it from the viewer, who is asked once in a tab',
+  { skip: noBrowser },
+  async (t) => {
+    const server = await PageServer.start();
+    t.teardown(() => server.stop());
+    server.token = 'T0ken-_'.repeat(6);
+    // The browser itself writes a line to the console for an answer that is no success.
+    const { page } = await openPage(browser, server.url);
+    t.teardown(() => page.context().close());
+    const dialog = page.locator('#token');
+    await dialog.waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor();
+    await page.locator('#token-field').fill('not a token');
+    await page.keyboard.press('Enter');
+    await expectText(t as Test, page, '#token-said', 'The server does not know this token.');
+    await page.locator('#token-field').fill('another');
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await expectText(t as Test, page, '#token-said', 'The server does not know this token.');
+    await page.locator('#token-field').fill(server.token);
+    await page.getByRole('button', { name: 'Use it' }).click();
+    await expectText(t as Test, page, '#link', 'live');
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'Start the drop' }).click();
+    await expectText(t as Test, page, '#drop-form-said', 'Drop 9 has started.');
+    await page.reload();
+    await expectText(t as Test, page, '#link', 'live');
+    t.notOk(await dialog.isVisible(), 'it is kept');
+    t.equal(await page.evaluate('localStorage.length'), 0, 'in the tab only');
+    t.notOk((await page.content()).includes(server.token), 'it does not stand in the page');
+    server.token = 'rotated';
+    server.cut();
+    await dialog.waitFor();
+    await expectText(t as Test, page, '#token-said', 'The server does not know this token.');
+  },
+);
