@@ -15,6 +15,8 @@ import { call, serve } from '../net/test-server.ts';
 import { makeDataDirectory } from '../server-process.ts';
 import { makeCertificate, noOpenssl } from '../tls-files.ts';
 
+t.setTimeout(300_000);
+
 // Most of a load test is waiting.
 t.jobs = 6;
 

@@ -14,6 +14,8 @@ import { makeCertificate, noOpenssl } from '../tls-files.ts';
 import { login, PATIENCE_MS, ping, readFrames, shake, waitFor, within } from './raw-client.ts';
 import { call, checkClose, closes, send, serve, waitForOpen } from './test-server.ts';
 
+t.setTimeout(300_000);
+
 if (noOpenssl !== false) {
   t.comment(`skipped: ${noOpenssl}`);
   process.exit(0);

@@ -11,6 +11,8 @@ import type { Server } from '../../lib/server.ts';
 import { frame, grab, hello, login, PATIENCE_MS, ping, RawClient, shake, waitFor, within } from './raw-client.ts';
 import { checkClose, serve } from './test-server.ts';
 
+t.setTimeout(300_000);
+
 const seconds = () => Math.floor(Date.now() / 1000);
 
 const helloWith = (userId: unknown, token: unknown, stamp = 4) =>

@@ -26,7 +26,7 @@ export const controlTokenCommand: CommandModule<object, ControlTokenArguments> =
         'HONGBAO_CONTROL_TOKEN=$($0 control-token --right read) $0 watch --control http://10.0.0.5:8989',
         'look on from another machine',
       ),
-  handler: ({ data, right }: ArgumentsCamelCase<ControlTokenArguments>) => {
+  handler: async ({ data, right }: ArgumentsCamelCase<ControlTokenArguments>) => {
     try {
       process.stdout.write(`${readControlTokens(data)[right]}\n`);
     } catch (error) {

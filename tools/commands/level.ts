@@ -1,13 +1,11 @@
 // `hongbao level`: how much a running server sheds; sets that by hand, or leaves it to the server again.
 
-import type { ArgumentsCamelCase, CommandModule } from 'yargs';
+import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
 import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface LevelArguments {
+interface LevelArguments extends InferredOptionTypes<typeof controlOption> {
   level: string | undefined;
-  control: string;
-  controlToken: string | undefined;
 }
 
 export const levelCommand: CommandModule<object, LevelArguments> = {

@@ -15,11 +15,10 @@ const options = {
   data: { type: 'string', default: './data', describe: 'data directory of the server, which has the keys' },
   rotate: {
     type: 'boolean',
-    default: false,
     describe: 'make a new key, which signs from now on; older ones still verify',
   },
   retire: { type: 'string', describe: 'id of a key whose tokens are good no more' },
-  keys: { type: 'boolean', default: false, describe: 'list the keys, without their secrets' },
+  keys: { type: 'boolean', describe: 'list the keys, without their secrets' },
 } as const;
 
 type TokenArguments = InferredOptionTypes<typeof options>;
@@ -41,7 +40,7 @@ export const tokenCommand: CommandModule<object, TokenArguments> = {
   handler: run,
 };
 
-function run(args: ArgumentsCamelCase<TokenArguments>): void {
+async function run(args: ArgumentsCamelCase<TokenArguments>): Promise<void> {
   try {
     process.stdout.write(`${answer(args).join('\n')}\n`);
   } catch (error) {
