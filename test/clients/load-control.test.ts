@@ -68,7 +68,10 @@ t.test('status tells the rate, and the change that is to come', async (t) => {
   const steering = new LoadSteering(optionsFor(server), () => nowMs);
   const { ask, put } = await control(t, steering);
   const passed: RateChange[] = [];
-  steering.attach((change) => passed.push(change), () => {});
+  steering.attach(
+    (change) => passed.push(change),
+    () => {},
+  );
   steering.observe('shaking', { ...emptyTotals(), sent: 5 });
   t.match((await ask('GET', '/status')).body, {
     phase: 'shaking',
