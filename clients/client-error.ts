@@ -3,7 +3,7 @@
 /**
  * - `connect`: the server could not be reached
  * - `closed`: the connection ended before the reply came; a grab, and a send with its key, may be repeated safely
- * - `not-connected`: there is no connection at the moment
+ * - `not-connected`: there is no connection at the moment, or the server is going away and takes nothing more
  * - `timeout`: no reply came in time
  * - `login`: the server refused the login, or its token; the message says why
  * - `protocol`: the server sent something that is not the protocol

@@ -20,6 +20,8 @@ export interface ClientOptions {
   reconnectMinMs: number;
   /** The longest such wait, in milliseconds. */
   reconnectMaxMs: number;
+  /** Go where a server that goes away says, if it names another place. */
+  followTarget: boolean;
 }
 
 export const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
@@ -31,4 +33,5 @@ export const DEFAULT_CLIENT_OPTIONS: ClientOptions = {
   reconnect: true,
   reconnectMinMs: 200,
   reconnectMaxMs: 10_000,
+  followTarget: true,
 };

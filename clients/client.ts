@@ -15,10 +15,12 @@ import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../lib/protoc
 import {
   ERROR_MESSAGES,
   type ErrorBody,
+  type GoingAway,
   PROTOCOL_VERSION,
   type RecordsRequest,
   type RecordsResult,
   type RichNotice,
+  readGoingAway,
   readRecords,
   readSend,
   readSlowDown,
@@ -36,6 +38,7 @@ import { ClientError } from './client-error.ts';
 import { type ClientOptions, DEFAULT_CLIENT_OPTIONS } from './client-options.ts';
 import type { GrabResult, SendRequest, SendResult, ShakeResultOf } from './client-results.ts';
 import { PendingRequests } from './pending-requests.ts';
+import { ReconnectPlan } from './reconnect-plan.ts';
 
 /** A packet that this user may grab. The same packet may be told again after a new login, until it has been grabbed. */
 export interface Notice {
@@ -59,6 +62,11 @@ export interface HongbaoClientEvents {
   disconnect: [ClientError];
   /** Connected and logged in again. */
   reconnect: [];
+  /**
+   * The server stops. This client leaves once its requests are answered, and refuses new ones (`not-connected`); `disconnect`
+   * follows. With `reconnect` it comes back as it was asked to. Only sessions opened with `hello` are told.
+   */
+  'going-away': [GoingAway];
   /** The server sent an ERROR that answers no request, such as that this connection was replaced by another. */
   'server-error': [ErrorBody];
   /** The server asks for patience; only sessions opened with `hello` are told. The client obeys by itself. */
@@ -74,20 +82,23 @@ const LONGEST_REQUEST = GRAB_BYTES;
 export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   readonly #options: ClientOptions;
   readonly #pending: PendingRequests;
+  readonly #plan: ReconnectPlan;
   #socket: Socket | undefined;
   /** A socket that is not connected yet. */
   #connecting: Socket | undefined;
   #session: Session | undefined;
   #isClosed = false;
   #reconnectTimer: NodeJS.Timeout | undefined;
-  #reconnectTries = 0;
   /** Asked for by the server: no shake before, on the clock of performance.now(), and the least time between two. */
   #quietUntilMs = 0;
   #intervalMs = 0;
+  /** What the server said when it began to go away; until the connection is closed. */
+  #goingAway: GoingAway | undefined;
 
   private constructor(options: ClientOptions) {
     super();
     this.#options = options;
+    this.#plan = new ReconnectPlan(options);
     this.#pending = new PendingRequests(options.timeoutMs);
   }
 
@@ -220,7 +231,7 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   }
 
   #request(stamp: number, bytes: Uint8Array): Promise<unknown> {
-    if (this.#socket === undefined) {
+    if (this.#socket === undefined || this.#goingAway !== undefined) {
       return Promise.reject(new ClientError('not-connected', 'there is no connection to the server at the moment'));
     }
     const reply = this.#pending.add(stamp);
@@ -234,7 +245,8 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   }
 
   #open(): Promise<void> {
-    const { host, port, tls, timeoutMs } = this.#options;
+    const { tls, timeoutMs } = this.#options;
+    const { host, port } = this.#plan.target;
     return new Promise((resolve, reject) => {
       const address = { host, port };
       // An address is no name that a server could be asked for by.
@@ -273,6 +285,7 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     const reader = new FrameReader(CLIENT_RULES, {
       onFrame: (_connection, bytes, offset, length, opcode) => {
         if (!this.#onFrame(bytes, offset, length, opcode)) refuse();
+        else if (this.#goingAway !== undefined && this.#pending.size === 0) socket.end();
         return !socket.destroyed;
       },
     });
@@ -284,10 +297,12 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     });
     socket.on('close', () => {
       if (this.#socket !== socket) return;
+      const goingAway = this.#goingAway;
+      this.#goingAway = undefined;
       const error =
         cause instanceof ClientError ? cause : new ClientError('closed', 'the connection was lost', { cause });
       this.#lose(error);
-      if (!this.#isClosed && this.#options.reconnect) this.#planReconnect();
+      if (!this.#isClosed && this.#options.reconnect) this.#planReconnect(goingAway);
     });
   }
 
@@ -333,7 +348,8 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
       const slowDown = readSlowDown(body);
       if (slowDown === undefined) return false;
       this.#onSlowDown(slowDown);
-    } else this.#pending.settle(bytes, offset, body);
+    } else if (opcode === Opcode.GOING_AWAY) return this.#onGoingAway(readGoingAway(body));
+    else this.#pending.settle(bytes, offset, body);
     return true;
   }
 
@@ -343,6 +359,13 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     if (body.code === 'auth') this.#onRefusedToken(body);
     else if (body.code === 'replaced') this.#onReplaced();
     else this.emit('server-error', body);
+  }
+
+  #onGoingAway(goingAway: GoingAway | undefined): boolean {
+    if (goingAway === undefined) return false;
+    this.#goingAway = goingAway;
+    this.emit('going-away', goingAway);
+    return true;
   }
 
   /** Another connection has this user now. Coming back would throw that one out in turn, so this client stays away. */
@@ -365,17 +388,15 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     if (wasConnected) this.emit('disconnect', error);
   }
 
-  /** Waits a random while, longer each time, so that a restarted server is not met by everybody at once. */
-  #planReconnect(): void {
-    const { reconnectMinMs, reconnectMaxMs } = this.#options;
-    const longest = Math.min(reconnectMaxMs, reconnectMinMs * 2 ** this.#reconnectTries++);
-    this.#reconnectTimer = setTimeout(() => void this.#reconnect(), longest * (0.5 + Math.random() / 2));
+  #planReconnect(goingAway?: GoingAway): void {
+    this.#reconnectTimer = setTimeout(() => void this.#reconnect(), this.#plan.plan(goingAway));
   }
 
   async #reconnect(): Promise<void> {
     try {
       await this.#open();
     } catch {
+      this.#plan.fail();
       if (!this.#isClosed) this.#planReconnect();
       return;
     }
@@ -386,10 +407,11 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
       if (session?.kind === 'hello') await this.hello(session.userId, session.token);
     } catch {
       // A connection that did not take the login is given up; its close plans the next try, or has done so already.
+      this.#plan.fail();
       socket?.destroy();
       return;
     }
-    this.#reconnectTries = 0;
+    this.#plan.succeed();
     this.emit('reconnect');
   }
 }

@@ -1,6 +1,7 @@
 // The client library: what programs import from the package `hongbao`.
 
 export type {
+  GoingAway,
   MoneyRecord,
   PacketRecord,
   RecordsRequest,

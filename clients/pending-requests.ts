@@ -18,6 +18,11 @@ export class PendingRequests {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** How many requests wait. */
+  get size(): number {
+    return this.#byStamp.size;
+  }
+
   /** A stamp that no request of this client had before. */
   nextStamp(): number {
     return ++this.#lastStamp;

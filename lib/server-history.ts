@@ -32,12 +32,15 @@ const BUSY: RecordsResult = { error: { code: 'busy', message: 'too many ask for 
 export class ServerHistory {
   readonly #parts: ServerHistoryParts;
   readonly #pool: Piscina;
+  /** Closed segments that are kept; 0 for all. Another number counts from the next fold on. */
+  keepSegments: number;
   #isClosed = false;
   /** Of users, not answered yet. */
   #questions = 0;
 
   constructor(parts: ServerHistoryParts) {
     this.#parts = parts;
+    this.keepSegments = parts.keepSegments;
     this.#pool = new Piscina({
       filename: moduleUrl('ledger/snapshot-task').href,
       minThreads: 0,
@@ -57,7 +60,8 @@ export class ServerHistory {
 
   /** Folds every segment up to this one, in the background. */
   fold(closedSegment: number): void {
-    const { data, keepSegments, onError } = this.#parts;
+    const { data, onError } = this.#parts;
+    const { keepSegments } = this;
     if (data === undefined || closedSegment < 1) return;
     const task: FoldTask = { data, keepSegments, closedSegment };
     this.#pool.run(task).catch((error: Error) => {

@@ -4,8 +4,10 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { isLoopback } from './access/loopback.ts';
 import { SEGMENT_BYTES } from './ledger/limits.ts';
-import { type NetLimits, RESERVED_DESCRIPTORS } from './net/limits.ts';
+import { DEFAULT_NET_LIMITS, type NetLimits, RESERVED_DESCRIPTORS } from './net/limits.ts';
 import { DEFAULT_MAX_SHARES, MAX_PACKET_SLOTS, MAX_SHARES } from './packets/limits.ts';
+import { MAX_RECONNECT_SECONDS } from './protocol/limits.ts';
+import { readTarget } from './protocol/target.ts';
 import { WAIT_STRATEGIES, type WaitStrategyName } from './ring/wait-strategy.ts';
 import { ServerError } from './server-error.ts';
 
@@ -34,7 +36,7 @@ export interface ServerOptions {
   workers: number;
   /** Connections in all; 0 means as many as the descriptors allow. */
   maxConnections: number;
-  /** Other time limits for connections than DEFAULT_NET_LIMITS. */
+  /** Other time limits for connections than DEFAULT_NET_LIMITS; can be changed while it runs. */
   netLimits?: Partial<NetLimits>;
   /** Sent packets that the table holds. */
   packetSlots: number;
@@ -67,6 +69,12 @@ export interface ServerOptions {
   monitorToken: string;
   /** A module that exports a wallet, see docs/WALLET.md; '' for the balances of this server. */
   wallet: string;
+  /** How long a stop may take, in seconds; these three can be changed while it runs. */
+  drainSeconds: number;
+  /** After how many seconds extended sessions are told to come back when the server stops. */
+  reconnectSeconds: number;
+  /** Where they are told to go, as host:port; '' for the same address. */
+  drainTo: string;
 }
 
 export const TRANSPORTS = ['handle', 'socket'] as const;
@@ -106,6 +114,9 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   monitor: '',
   monitorToken: '',
   wallet: '',
+  drainSeconds: 10,
+  reconnectSeconds: 2,
+  drainTo: '',
 };
 
 const MAX_SETS = 65_536;
@@ -114,6 +125,9 @@ const MAX_THREADS = 64;
 /** The longest time limit of a connection: an hour. */
 const MAX_LIMIT_SECONDS = 3600;
 
+/** The longest stop in seconds: what a supervisor may be asked to wait. */
+const MAX_DRAIN_SECONDS = 600;
+
 /** Segments are some thousand records at the least, and what a reader takes in a few seconds at the most. */
 const LEAST_SEGMENT_BYTES = 64 * 1024;
 const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
@@ -121,12 +135,14 @@ const MAX_SEGMENT_BYTES = 1024 * 1024 * 1024;
 /** The fewest connections that make a server worth starting. */
 const LEAST_CONNECTIONS = 16;
 
-/**
- * Checks the options against their bounds and this machine, makes the data directory, and settles maxConnections.
- * @throws {ServerError} bad_option, descriptors, data
- */
-export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
-  const options = { ...DEFAULT_SERVER_OPTIONS, ...given };
+/** What can be changed while a server runs. */
+export type LiveOptions = Pick<
+  ServerOptions,
+  'netLimits' | 'keepSegments' | 'drainSeconds' | 'reconnectSeconds' | 'drainTo'
+>;
+
+/** Checks options against their bounds, and not against this machine. @throws {ServerError} bad_option, for the first mistake */
+export function checkOptions(options: ServerOptions): void {
   checkWhole('--port', options.port, 0, 65_535);
   checkWhole('--control-port', options.controlPort, 0, 65_535);
   checkWhole('--sets', options.sets, 1, MAX_SETS);
@@ -145,8 +161,13 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
     throw new ServerError('bad_option', `--transport must be one of ${TRANSPORTS.join(', ')}`);
   }
   checkAccess(options);
+  checkWhole('--drain-seconds', options.drainSeconds, 1, MAX_DRAIN_SECONDS);
+  checkWhole('--reconnect-seconds', options.reconnectSeconds, 0, MAX_RECONNECT_SECONDS);
+  if (options.drainTo !== '' && readTarget(options.drainTo) === undefined) {
+    throw new ServerError('bad_option', `--drain-to must be host:port, not ${options.drainTo}`);
+  }
   for (const [name, seconds] of Object.entries(options.netLimits ?? {}))
-    checkWhole(name, seconds, 1, MAX_LIMIT_SECONDS);
+    checkWhole(LIMIT_FLAGS[name as keyof NetLimits], seconds, 1, MAX_LIMIT_SECONDS);
   if (!Object.hasOwn(WAIT_STRATEGIES, options.waitStrategy)) {
     throw new ServerError('bad_option', `--wait must be one of ${Object.keys(WAIT_STRATEGIES).join(', ')}`);
   }
@@ -156,6 +177,28 @@ export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
       `--monitor must be an address such as http://127.0.0.1:8990, not ${options.monitor}`,
     );
   }
+}
+
+/** What the time limits of connections are called on the command line. */
+const LIMIT_FLAGS: Record<keyof NetLimits, string> = {
+  loginTimeoutSeconds: '--login-timeout',
+  frameTimeoutSeconds: '--frame-timeout',
+  closeTimeoutSeconds: '--close-timeout',
+  tlsTimeoutSeconds: '--tls-timeout',
+};
+
+/** The time limits of connections that options settle on. */
+export function netLimitsOf({ netLimits }: Pick<ServerOptions, 'netLimits'>): NetLimits {
+  return { ...DEFAULT_NET_LIMITS, ...netLimits };
+}
+
+/**
+ * Checks the options against their bounds and this machine, makes the data directory, and settles maxConnections.
+ * @throws {ServerError} bad_option, descriptors, data
+ */
+export function settleOptions(given: Partial<ServerOptions>): ServerOptions {
+  const options = { ...DEFAULT_SERVER_OPTIONS, ...given };
+  checkOptions(options);
   const mostConnections = countDescriptors() - RESERVED_DESCRIPTORS;
   const wanted = options.maxConnections === 0 ? mostConnections : options.maxConnections;
   if (wanted > mostConnections || wanted < LEAST_CONNECTIONS) {

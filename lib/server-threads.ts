@@ -9,7 +9,7 @@ import type { JournalThreadData } from './ledger/journal-thread.ts';
 import { ACCEPTOR_COUNTERS } from './net/acceptor-counters.ts';
 import type { AcceptorThreadData } from './net/acceptor-thread.ts';
 import { allocateLevels } from './net/level-words.ts';
-import { DEFAULT_NET_LIMITS, MAX_IN_FLIGHT } from './net/limits.ts';
+import { MAX_IN_FLIGHT } from './net/limits.ts';
 import type { TlsFiles } from './net/tls-sockets.ts';
 import { allocateDrops, type DropMemory } from './packets/drop-table.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
@@ -27,7 +27,7 @@ import {
 import { allocateCounters } from './ring/counters.ts';
 import { allocateDoorbell } from './ring/doorbell.ts';
 import { allocateRing, type RingMemory } from './ring/ring.ts';
-import type { ServerOptions } from './server-options.ts';
+import { netLimitsOf, type ServerOptions } from './server-options.ts';
 import type { RestoredUsers } from './sets/restored-users.ts';
 import { WORKER_COUNTERS } from './sets/worker-counters.ts';
 import type { WorkerThreadData } from './sets/worker-thread.ts';
@@ -176,7 +176,7 @@ function startAcceptor(
     listen: { host: options.host, port: options.port, reusePort: options.acceptors > 1 },
     transport: options.transport,
     maxConnections: options.maxConnections,
-    limits: { ...DEFAULT_NET_LIMITS, ...options.netLimits },
+    limits: netLimitsOf(options),
     openConnections: memory.openConnections,
     levels: memory.levels,
     stock: memory.drops.stock,

@@ -22,7 +22,13 @@ import { JOURNAL_NAME } from './ledger/segment-layout.ts';
 import { loadWallet, type WalletHost } from './ledger/wallet-host.ts';
 import type { IntervalCounts } from './monitor/interval-report.ts';
 import { LatencyLog } from './monitor/latency-log.ts';
-import type { AcceptorMessage, KeysMessage, ListeningMessage, StopMessage } from './net/acceptor-messages.ts';
+import type {
+  AcceptorMessage,
+  KeysMessage,
+  LimitsMessage,
+  ListeningMessage,
+  StopMessage,
+} from './net/acceptor-messages.ts';
 import { LATENCY_KINDS, type LatencyKind } from './net/latency.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
 import { PacketCreator } from './packets/packet-creator.ts';
@@ -37,15 +43,19 @@ import { ServerHistory } from './server-history.ts';
 import { ServerLevels } from './server-levels.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { ServerMonitor } from './server-monitor.ts';
-import { type ServerOptions, settleOptions } from './server-options.ts';
+import { type LiveOptions, netLimitsOf, type ServerOptions, settleOptions } from './server-options.ts';
 import { describeRecovery, restoreUsers } from './server-recovery.ts';
 import { type ServerStatus, StatusBoard } from './server-status.ts';
 import { allocateServer, moduleUrl, type ServerMemory, type ServerThreads, startThreads } from './server-threads.ts';
 import { ServerWork } from './server-work.ts';
 import { SERVER_NAME } from './version.ts';
 
-/** How long the acceptors and then the workers may take to stop, in milliseconds; after that they are ended. */
-const STOP_MS = 10_000;
+/**
+ * Parts of the time for a stop (drainSeconds): that by which the acceptors are to be done, and those after which the acceptors, the
+ * workers and the journal are ended. The workers and the journal need milliseconds; the rest is for what is not a thread.
+ */
+const ACCEPTORS_SHARE = 0.65;
+const STOP_SHARES = { acceptors: 0.7, workers: 0.8, journal: 0.95 } as const;
 
 /** What Node calls a thread that has ended. */
 const ENDED = -1;
@@ -205,9 +215,17 @@ export class Server {
     return this.#board.takeInterval();
   }
 
+  /** Puts other values in the place of options, for what is there and for what comes. They must have been checked. */
+  change(changes: Partial<LiveOptions>): void {
+    Object.assign(this.options, changes);
+    this.#history.keepSegments = this.options.keepSegments;
+    const message: LimitsMessage = { kind: 'limits', limits: netLimitsOf(this.options) };
+    for (const acceptor of this.#threads.acceptors) acceptor.postMessage(message);
+  }
+
   /**
    * Stops in good order: no new connections, every request that had arrived is answered, every connection closed, everything
-   * on the disk. Resolves when all threads have ended; within about STOP_MS each. Stopping again waits for the same end.
+   * on the disk. Resolves when all threads have ended, within about drainSeconds. Stopping again waits for the same end.
    */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
@@ -220,16 +238,23 @@ export class Server {
     clearTimeout(this.#generator);
     this.#levels.stop();
     this.#access?.stop();
-    const message: StopMessage = { kind: 'stop' };
+    const { drainSeconds, reconnectSeconds, drainTo } = this.options;
+    const startedAt = performance.now();
+    const byShare = (share: number) => startedAt + drainSeconds * 1000 * share;
+    const message: StopMessage = {
+      kind: 'stop',
+      goingAway: { reconnectAfterSeconds: reconnectSeconds, ...(drainTo === '' ? {} : { target: drainTo }) },
+      withinMs: drainSeconds * 1000 * ACCEPTORS_SHARE,
+    };
     const { acceptors, workers, journal, mainPorts, acceptorPorts } = this.#threads;
-    await this.#awaitExits(acceptors, () => {
+    await this.#awaitExits(acceptors, byShare(STOP_SHARES.acceptors), () => {
       for (const acceptor of acceptors) acceptor.postMessage(message);
     });
-    await this.#awaitExits(workers, () => {
+    await this.#awaitExits(workers, byShare(STOP_SHARES.workers), () => {
       Atomics.store(new Int32Array(this.#memory.stop), 0, 1);
       for (const doorbell of this.#memory.workerDoorbells) new DoorbellRinger(doorbell).ring();
     });
-    await this.#awaitExits(journal === undefined ? [] : [journal], () => {
+    await this.#awaitExits(journal === undefined ? [] : [journal], byShare(STOP_SHARES.journal), () => {
       Atomics.store(new Int32Array(this.#memory.stopJournal), 0, 1);
       new DoorbellRinger(this.#memory.journalDoorbell).ring();
     });
@@ -379,17 +404,21 @@ export class Server {
     this.controlPort = (control.server.address() as AddressInfo).port;
   }
 
-  /** Asks threads to end and waits until they have, at most STOP_MS. */
-  async #awaitExits(threads: readonly Worker[], ask: () => void): Promise<void> {
+  /** Asks threads to end and waits until they have, at most to an instant of performance.now(). */
+  async #awaitExits(threads: readonly Worker[], byMs: number, ask: () => void): Promise<void> {
     const running = threads.filter(({ threadId }) => threadId !== ENDED);
     const exits = Promise.all(running.map((thread) => once(thread, 'exit')));
     ask();
     let timer: NodeJS.Timeout | undefined;
     const timeout = new Promise((resolve) => {
-      timer = setTimeout(resolve, STOP_MS);
+      timer = setTimeout(resolve, Math.max(0, byMs - performance.now()));
     });
     await Promise.race([exits, timeout]);
     clearTimeout(timer);
+    for (const { threadId, threadName } of running) {
+      if (threadId !== ENDED)
+        this.#events.onError(new Error(`the thread ${threadName} did not stop in time: it is ended`));
+    }
   }
 
   /** Ends whatever still runs. */

@@ -73,6 +73,9 @@ export interface ControlTarget {
   ledger(): Promise<object>;
 }
 
+/** What is said once the server has begun to stop. */
+const STOPPING = { code: 'stopping', message: 'the server is stopping' };
+
 /** The text format of Prometheus. */
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
@@ -87,9 +90,12 @@ export function buildControlServer(
   gate?: ControlGate,
 ): FastifyInstance {
   const app = buildHttpApp([target.host], onError, gate);
-  app.get('/healthz', (_request, reply) =>
-    target.isServing() ? { ok: true } : reply.status(503).send({ code: 'stopping', message: 'the server is stopping' }),
-  );
+  app.get('/healthz', (_request, reply) => (target.isServing() ? { ok: true } : reply.status(503).send(STOPPING)));
+  // What is begun now could not be ended; looking is always allowed, and so are the last samples of others.
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.method === 'POST' && request.url !== '/samples' && !target.isServing())
+      return reply.status(503).send(STOPPING);
+  });
   app.get('/status', () => target.status());
   app.get('/metrics', async (_request, reply) => reply.type(METRICS_TYPE).send(await target.metrics()));
   app.get('/level', () => target.level());

@@ -1,8 +1,10 @@
 // What an acceptor thread and main say to each other, by message; never on the path of a request.
 
 import type { TokenKey } from '../access/token.ts';
+import type { GoingAway } from '../protocol/extended.ts';
 import type { ThreadVitals } from '../vitals/thread-vitals.ts';
 import type { LatencyKind } from './latency.ts';
+import type { NetLimits } from './limits.ts';
 
 /** The acceptor has begun to listen. */
 export interface ListeningMessage {
@@ -27,6 +29,16 @@ export type AcceptorMessage =
 /** From main to an acceptor: stop accepting, answer what was read, close every connection, end. */
 export interface StopMessage {
   kind: 'stop';
+  /** What extended sessions are told first. */
+  goingAway: GoingAway;
+  /** How long all of it may take, in milliseconds. */
+  withinMs: number;
+}
+
+/** From main to an acceptor: other time limits from now on, for the connections that are there too. */
+export interface LimitsMessage {
+  kind: 'limits';
+  limits: NetLimits;
 }
 
 /** From main to an acceptor: how many connections has it of which address? */

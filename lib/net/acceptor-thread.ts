@@ -14,7 +14,14 @@ import { everySecond } from '../vitals/second-timer.ts';
 import { ThreadWatch } from '../vitals/thread-vitals.ts';
 import { Acceptor } from './acceptor.ts';
 import { ACCEPTOR_COUNTERS } from './acceptor-counters.ts';
-import type { AcceptorMessage, CountAddressesMessage, KeysMessage, StopMessage } from './acceptor-messages.ts';
+import type {
+  AcceptorMessage,
+  CountAddressesMessage,
+  KeysMessage,
+  LimitsMessage,
+  StopMessage,
+} from './acceptor-messages.ts';
+import { AcceptorStop } from './acceptor-stop.ts';
 import { countAddresses } from './address-count.ts';
 import { HandleTransport } from './handle-transport.ts';
 import type { NetLimits } from './limits.ts';
@@ -45,12 +52,6 @@ export interface AcceptorThreadData {
   /** Replies that do not come from a worker: those of the journal, once they are durable, and those of main. */
   others: { replies: RingMemory; port: MessagePort }[];
 }
-
-/** How long a stop waits for replies that are under way, in milliseconds. */
-const DRAIN_MS = 3000;
-
-/** How long what has arrived before a stop is still read, in milliseconds. */
-const LAST_READS_MS = 100;
 
 /** How often a stop looks whether it is done, in milliseconds. */
 const STOP_POLL_MS = 10;
@@ -86,7 +87,8 @@ async function run(data: AcceptorThreadData): Promise<void> {
     acceptor.keepTime();
     postSecond(acceptor, watch);
   });
-  parentPort!.on('message', async (message: StopMessage | CountAddressesMessage | KeysMessage) => {
+  let { limits } = data;
+  parentPort!.on('message', async (message: StopMessage | CountAddressesMessage | KeysMessage | LimitsMessage) => {
     if (message.kind === 'keys') {
       acceptor.changeKeys(message.keys);
       return;
@@ -95,9 +97,13 @@ async function run(data: AcceptorThreadData): Promise<void> {
       post({ kind: 'addresses', counts: await countAddresses(acceptor.transport, data.maxConnections) });
       return;
     }
+    if (message.kind === 'limits') {
+      limits = message.limits;
+      acceptor.setLimits(limits);
+      return;
+    }
     stopSeconds();
-    // A few turns later: what had arrived when the stop was asked for is still read, however the loop cuts it.
-    setTimeout(() => stop(acceptor, data, watch), LAST_READS_MS);
+    stop(acceptor, new AcceptorStop(acceptor, message, limits, performance.now()), data, watch);
   });
   acceptor.transport.listen(data.listen).then(
     (port) => post({ kind: 'listening', port, fallback: typeof handles === 'string' ? handles : undefined }),
@@ -106,27 +112,15 @@ async function run(data: AcceptorThreadData): Promise<void> {
   );
 }
 
-/** Stops in steps, each bounded in time: answer what was read; say goodbye; close what is left. */
-function stop(acceptor: Acceptor, data: AcceptorThreadData, watch: ThreadWatch): void {
-  acceptor.beginStop();
-  let isClosing = false;
-  let deadline = performance.now() + DRAIN_MS;
+function stop(acceptor: Acceptor, steps: AcceptorStop, data: AcceptorThreadData, watch: ThreadWatch): void {
   const poll = setInterval(() => {
-    acceptor.drainReplies();
-    const isLate = performance.now() > deadline;
-    if (!isClosing && (acceptor.isDrained || isLate)) {
-      isClosing = true;
-      deadline = performance.now() + data.limits.closeTimeoutSeconds * 1000;
-      acceptor.closeAll();
-    } else if (isClosing && (acceptor.openCount === 0 || isLate)) {
-      clearInterval(poll);
-      acceptor.destroyAll();
-      postSecond(acceptor, watch);
-      watch.stop();
-      post({ kind: 'stopped' });
-      for (const { port } of [...data.workers, ...data.others]) port.close();
-      parentPort!.close();
-    }
+    if (!steps.step(performance.now())) return;
+    clearInterval(poll);
+    postSecond(acceptor, watch);
+    watch.stop();
+    post({ kind: 'stopped' });
+    for (const { port } of [...data.workers, ...data.others]) port.close();
+    parentPort!.close();
   }, STOP_POLL_MS);
 }
 

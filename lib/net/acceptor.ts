@@ -6,6 +6,7 @@
 
 import type { TokenKey } from '../access/token.ts';
 import type { Stock } from '../packets/stock.ts';
+import type { GoingAway } from '../protocol/extended.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
 import { FrameFault, SERVER_RULES } from '../protocol/frame-rules.ts';
 import type { Consumer } from '../ring/consumer.ts';
@@ -18,7 +19,7 @@ import { ConnectionKeeper } from './connection-keeper.ts';
 import { ConnectionState, ConnectionTable } from './connection-table.ts';
 import { FlushRule } from './flush-rule.ts';
 import { LatencyRecorder } from './latency.ts';
-import { BYTES_PER_DRAIN, type NetLimits, READS_PER_DRAIN } from './limits.ts';
+import { BYTES_PER_DRAIN, type NetLimits, READS_PER_DRAIN, TOLD_PER_TURN } from './limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { ReplyPath } from './reply-path.ts';
 import { RequestPath } from './request-path.ts';
@@ -69,6 +70,8 @@ export class Acceptor implements TransportHandler {
   #undrainedBytes = 0;
   #isStopping = false;
   #shownInFlight = 0;
+  /** Connections below this one have been told that the server goes away. */
+  #told = 0;
 
   constructor(parts: AcceptorParts) {
     const { links, counters, stock } = parts;
@@ -173,10 +176,31 @@ export class Acceptor implements TransportHandler {
     this.#requests.keys = keys;
   }
 
-  /** Stops accepting and reading; replies to what was read still go out. */
-  beginStop(): void {
+  /** Other time limits, also for the connections that are there. */
+  setLimits(limits: NetLimits): void {
+    this.#keeper.limits = limits;
+  }
+
+  /** The server goes away: extended sessions are told by calls of `tellSome`, and those that log in from now on at once. */
+  goAway(goingAway: GoingAway): void {
+    this.#keeper.goAway(goingAway);
+  }
+
+  /** Tells as many extended sessions as one turn of the loop may. True once everybody has been told. */
+  tellSome(): boolean {
+    this.#told = this.#keeper.tellSome(this.#told, TOLD_PER_TURN);
+    this.#sendAnswers();
+    return this.#told === this.#table.highWater;
+  }
+
+  /** Whether somebody is logged in with an extended session. */
+  get hasExtended(): boolean {
+    return this.#keeper.hasExtended();
+  }
+
+  /** Reads no more; replies to what was read still go out. */
+  stopReading(): void {
     this.#isStopping = true;
-    this.transport.stopListening();
   }
 
   /** True once every request that was read has been answered. */

@@ -1,6 +1,6 @@
 // Opens, closes and counts the connections of one acceptor, and ends those that run out of time.
 
-import { ERROR_MESSAGES, type ErrorCode } from '../protocol/extended.ts';
+import { ERROR_MESSAGES, type ErrorCode, type GoingAway } from '../protocol/extended.ts';
 import type { FrameReader } from '../protocol/frame-reader.ts';
 import { packFrame } from '../protocol/message-pack.ts';
 import { Opcode } from '../protocol/opcodes.ts';
@@ -33,10 +33,15 @@ export class ConnectionKeeper {
   tick = 0;
   /** Connections of this acceptor that are not gone yet. */
   openCount = 0;
+  /** Time limits; others may be put in their place at any time. */
+  limits: NetLimits;
   readonly #parts: KeeperParts;
+  /** The frame that extended sessions are sent once the server goes away. */
+  #goingAway: Uint8Array | undefined;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    this.limits = parts.limits;
   }
 
   /** A peer has connected: its index, or NO_CONNECTION when the server holds as many as it may. */
@@ -100,7 +105,8 @@ export class ConnectionKeeper {
   /** A second has passed: ends what has run out of time. */
   keepTime(): void {
     this.tick++;
-    const { table, reader, transport, limits } = this.#parts;
+    const { table, reader, transport } = this.#parts;
+    const { limits } = this;
     reader.tick = this.tick;
     for (const connection of reader.findStale(this.tick - limits.frameTimeoutSeconds)) {
       this.close(connection, 'frame-timeout', 'timeout');
@@ -116,6 +122,32 @@ export class ConnectionKeeper {
     }
   }
 
+  /** From now on every extended session is to be told that the server goes away: see `tellGoingAway`. */
+  goAway(goingAway: GoingAway): void {
+    this.#goingAway = packFrame(Opcode.GOING_AWAY, 0, unixSeconds(), goingAway);
+  }
+
+  /** Tells the extended sessions among `count` connections; returns from which one on it has to go on. */
+  tellSome(from: number, count: number): number {
+    const end = Math.min(from + count, this.#parts.table.highWater);
+    for (let connection = from; connection < end; connection++) this.tellGoingAway(connection);
+    return end;
+  }
+
+  /** Tells an extended session that the server goes away, if it does. */
+  tellGoingAway(connection: number): void {
+    if (this.#goingAway !== undefined && this.#isExtended(connection)) {
+      this.#parts.outgoing.send(connection, this.#goingAway);
+    }
+  }
+
+  /** Whether somebody is logged in with an extended session. */
+  hasExtended(): boolean {
+    const { highWater } = this.#parts.table;
+    for (let connection = 0; connection < highWater; connection++) if (this.#isExtended(connection)) return true;
+    return false;
+  }
+
   /** Closes every connection because the server stops. */
   closeAll(): void {
     const { table } = this.#parts;
@@ -128,6 +160,11 @@ export class ConnectionKeeper {
     for (let connection = 0; connection < table.highWater; connection++) {
       if (table.states[connection] !== ConnectionState.FREE) transport.destroy(connection);
     }
+  }
+
+  #isExtended(connection: number): boolean {
+    const { table } = this.#parts;
+    return table.rich[connection] === 1 && table.states[connection] === ConnectionState.LOGGED_IN;
   }
 
   /** Whether the connection is neither free nor being closed. */

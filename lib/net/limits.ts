@@ -19,6 +19,15 @@ export const DEFAULT_NET_LIMITS: NetLimits = {
   closeTimeoutSeconds: 2,
 };
 
+/** How long a stop still reads what has arrived before it, in milliseconds: a few turns of a loaded event loop. */
+export const LAST_READS_MS = 100;
+
+/** How long extended sessions may take to leave once they are told that the server goes away, in milliseconds: some round trips. */
+export const LEAVE_MS = 1000;
+
+/** Sessions that are told so in one turn of the loop: some 20 ms of writing. */
+export const TOLD_PER_TURN = 4096;
+
 /** Requests that one acceptor may have under way to one worker: 8,192 at 75,000/s are a tenth of a second of waiting. */
 export const MAX_IN_FLIGHT = 8192;
 

@@ -231,6 +231,7 @@ export class ReplyPath {
         pendingNotices: words[slot + REPLY_COUNT],
       };
       outgoing.send(connection, packFrame(Opcode.WELCOME, stampHigh, stampLow, body));
+      keeper.tellGoingAway(connection);
     } else {
       keeper.sendError(connection, 'full', stampHigh, stampLow);
     }

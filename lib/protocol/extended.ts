@@ -5,6 +5,7 @@ import {
   DEFAULT_SEND_EXPIRY_SECONDS,
   MAX_KEY_BYTES,
   MAX_NOTE_CHARACTERS,
+  MAX_RECONNECT_SECONDS,
   MAX_RECORDS,
   MAX_RETRY_AFTER_MS,
   MAX_SEND_CENTS,
@@ -14,6 +15,7 @@ import {
   MAX_TOKEN_LENGTH,
   MAX_USER_ID,
 } from './limits.ts';
+import { readTarget } from './target.ts';
 
 /** Packet ids are u32; no packet has id 0. */
 const MAX_PACKET_ID = 0xffff_ffff;
@@ -161,6 +163,14 @@ export interface RecordsResult {
   error?: { code: 'not-found' | 'unavailable' | 'busy'; message: string };
 }
 
+/** Body of GOING_AWAY: the server stops, and this session is to end. */
+export interface GoingAway {
+  /** Come back no sooner, in whole seconds: 0 to MAX_RECONNECT_SECONDS. */
+  reconnectAfterSeconds: number;
+  /** Where to go instead, as host:port; left out: to the same address. */
+  target?: string;
+}
+
 /** Body of ERROR. `code` is for programs and stays the same; `message` is for people. */
 export interface ErrorBody {
   code: ErrorCode;
@@ -236,6 +246,16 @@ export function readRecords(body: unknown): RecordsRequest | undefined {
   if (packetId !== undefined && !isWhole(packetId, 1, MAX_PACKET_ID)) return undefined;
   if (before !== undefined && !isWhole(before, 1, Number.MAX_SAFE_INTEGER)) return undefined;
   return { limit, ...(packetId === undefined ? {} : { packetId }), ...(before === undefined ? {} : { before }) };
+}
+
+/** Judges an unpacked GOING_AWAY body: the GoingAway, or undefined if it has another shape. */
+export function readGoingAway(body: unknown): GoingAway | undefined {
+  if (!isMap(body)) return undefined;
+  const { reconnectAfterSeconds, target } = body;
+  if (!isWhole(reconnectAfterSeconds, 0, MAX_RECONNECT_SECONDS)) return undefined;
+  if (target === undefined) return { reconnectAfterSeconds };
+  if (typeof target !== 'string' || readTarget(target) === undefined) return undefined;
+  return { reconnectAfterSeconds, target };
 }
 
 /** Raw bytes are an object too, but have none of our keys. */

@@ -51,6 +51,7 @@ export const CLIENT_RULES: FrameRules = acceptOnly([
   Opcode.PONG,
   Opcode.ERROR,
   Opcode.SLOW_DOWN,
+  Opcode.GOING_AWAY,
   Opcode.SENT,
   Opcode.WALLET_RESULT,
   Opcode.RECORDS_RESULT,

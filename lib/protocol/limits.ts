@@ -12,6 +12,9 @@ export const MAX_USER_ID = 0x7fff_ffff;
 /** The longest token of a HELLO in characters: a signed token is about 150. */
 export const MAX_TOKEN_LENGTH = 1024;
 
+/** The longest time that GOING_AWAY asks a client to stay away, in seconds: an hour; later it is an outage, not a restart. */
+export const MAX_RECONNECT_SECONDS = 3600;
+
 /** The most users that one SEND can name: a large group chat; each is 5 bytes of the frame. */
 export const MAX_SEND_USERS = 1000;
 

@@ -20,6 +20,7 @@ export const Opcode = {
   ERROR: 0x0112,
   /** Unasked. */
   SLOW_DOWN: 0x0113,
+  GOING_AWAY: 0x0114,
   // 0x012n concerns the user's own money.
   SEND: 0x0120,
   SENT: 0x0121,

@@ -170,16 +170,17 @@ t.test('against one server', async (t) => {
 });
 
 t.test('a client comes back to a server that was restarted, and is told of packets again', async (t) => {
-  const first = await serve(t);
+  const first = await serve(t, { reconnectSeconds: 0 });
   const client = await join(t, first, { reconnect: true, reconnectMinMs: 20, reconnectMaxMs: 100 });
   await client.hello(7);
   const events: string[] = [];
   client.on('server-error', ({ code }) => events.push(code));
+  client.on('going-away', ({ reconnectAfterSeconds }) => events.push(`going away ${reconnectAfterSeconds}`));
   client.on('disconnect', ({ code }) => events.push(code));
   const lost = once(client, 'disconnect');
   await first.stop();
   await within(lost, 'the loss');
-  t.strictSame(events, ['shutdown', 'closed']);
+  t.strictSame(events, ['going away 0', 'closed'], 'it left before it was closed');
   await t.rejects(client.shake(), { code: 'not-connected' });
   const back = once(client, 'reconnect');
   const second = await startServer(

@@ -31,6 +31,7 @@ const TO_CLIENT = new Map<number, number | typeof ANY_TO_16_KIB>([
   [0x0111, ANY_TO_16_KIB],
   [0x0112, ANY_TO_16_KIB],
   [0x0113, ANY_TO_16_KIB],
+  [0x0114, ANY_TO_16_KIB],
   [0x0121, ANY_TO_16_KIB],
   [0x0123, ANY_TO_16_KIB],
   [0x0125, ANY_TO_16_KIB],
