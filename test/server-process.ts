@@ -46,17 +46,22 @@ export class ServerProcess {
   controlUrl = '';
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
+  #log = '';
 
   private constructor(child: ChildProcess) {
     this.#child = child;
+    child.stderr!.on('data', (text) => {
+      this.#log += text;
+    });
     this.ended = collect(child);
   }
 
-  /** Starts `hongbao serve` and resolves once it serves. */
-  static async start(args: readonly string[] = []): Promise<ServerProcess> {
+  /** Starts `hongbao serve` and resolves once it serves. @param env added to this process's environment */
+  static async start(args: readonly string[] = [], env: Record<string, string> = {}): Promise<ServerProcess> {
     const data = args.includes('--data') ? [] : ['--data', makeDataDirectory()];
     const ports = ['--port', '0', '--control-port', '0', ...data];
     const child = spawn(process.execPath, [CLI, 'serve', ...ports, '--log-pretty', 'false', ...args], {
+      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const server = new ServerProcess(child);
@@ -76,6 +81,11 @@ export class ServerProcess {
     });
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as Record<string, unknown>;
+  }
+
+  /** The lines of its log so far that have this in them. */
+  linesWith(text: string): string[] {
+    return this.#log.split('\n').filter((line) => line.includes(text));
   }
 
   signal(signal: NodeJS.Signals): void {

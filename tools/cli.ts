@@ -4,7 +4,9 @@ import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { VERSION } from '../lib/version.ts';
 import { auditCommand } from './commands/audit.ts';
+import { configCommand } from './commands/config.ts';
 import { controlTokenCommand } from './commands/control-token.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { dropCommand } from './commands/drop.ts';
 import { experimentCommand } from './commands/experiment.ts';
 import { haltCommand } from './commands/halt.ts';
@@ -26,6 +28,8 @@ await yargs(hideBin(process.argv))
   .scriptName('hongbao')
   .usage('$0 <command>\n\nA red-packet server over raw TCP, and what belongs to it.')
   .command(serveCommand)
+  .command(configCommand)
+  .command(doctorCommand)
   .command(loadCommand)
   .command(qpsCommand)
   .command(millionCommand)
@@ -44,8 +48,8 @@ await yargs(hideBin(process.argv))
   .command(verifyCommand)
   .demandCommand(
     1,
-    'say what to do: serve, load, drop, send, status, level, halt, watch, monitor, experiment, report, qps, million, token, ' +
-      'control-token, audit or verify',
+    'say what to do: serve, config, doctor, load, drop, send, status, level, halt, watch, monitor, experiment, report, qps, ' +
+      'million, token, control-token, audit or verify',
   )
   .strict()
   .recommendCommands()

@@ -10,7 +10,20 @@ import { collect, makeDataDirectory, runCommand, ServerProcess } from '../server
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-for (const command of ['serve', 'load', 'qps', 'drop', 'send', 'status', 'watch', 'monitor', 'experiment', 'report']) {
+for (const command of [
+  'serve',
+  'config',
+  'doctor',
+  'load',
+  'qps',
+  'drop',
+  'send',
+  'status',
+  'watch',
+  'monitor',
+  'experiment',
+  'report',
+]) {
   t.test(`hongbao ${command} --help explains itself`, async (t) => {
     const { code, stdout } = await runCommand([command, '--help']);
     t.equal(code, 0);

@@ -8,14 +8,20 @@ import { ServerError } from '../../lib/server-error.ts';
 import {
   AUTHS,
   CONTROL_AUTHS,
+  checkOptions,
   DEFAULT_SERVER_OPTIONS as DEFAULTS,
   DURABILITIES,
+  netLimitsOf,
   TRANSPORTS,
 } from '../../lib/server-options.ts';
+import { LiveConfig } from '../config/live-config.ts';
+import { flagsOf, type OptionTable, toCamelCase, withoutDefaults } from '../config/settle.ts';
 import { controlTokenOf } from '../control-client.ts';
 import { logOptions, openLog } from '../log.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
+
+const DEFAULT_LIMITS = netLimitsOf(DEFAULTS);
 
 const options = {
   host: { type: 'string', default: DEFAULTS.host, describe: 'address where clients connect' },
@@ -120,6 +126,37 @@ const options = {
     describe: 'module of a payment system that the sends of users are paid from',
     defaultDescription: 'their balances here',
   },
+  'login-timeout': {
+    type: 'number',
+    default: DEFAULT_LIMITS.loginTimeoutSeconds,
+    describe: 'seconds that a connection may take to log in',
+  },
+  'frame-timeout': {
+    type: 'number',
+    default: DEFAULT_LIMITS.frameTimeoutSeconds,
+    describe: 'seconds that one frame may take to become whole',
+  },
+  'close-timeout': {
+    type: 'number',
+    default: DEFAULT_LIMITS.closeTimeoutSeconds,
+    describe: 'seconds that a peer may take to close its side once the server has closed its own',
+  },
+  'drain-seconds': {
+    type: 'number',
+    default: DEFAULTS.drainSeconds,
+    describe: 'seconds that a stop may take: telling clients, answering, writing to disk',
+  },
+  'reconnect-seconds': {
+    type: 'number',
+    default: DEFAULTS.reconnectSeconds,
+    describe: 'seconds after which extended clients are told to come back when the server stops',
+  },
+  'drain-to': {
+    type: 'string',
+    default: DEFAULTS.drainTo,
+    describe: 'host:port where extended clients are told to go when the server stops',
+    defaultDescription: 'the same address',
+  },
   'report-seconds': {
     type: 'number',
     default: 10,
@@ -128,29 +165,86 @@ const options = {
   ...logOptions,
 } as const;
 
+/** What `serve` can be told, by flag or in a config file. */
+export const serveOptions: OptionTable = options;
+
+export const configOption = {
+  config: {
+    type: 'string',
+    describe: 'JSON file with any of these options by their long names; flags win over it. SIGHUP reads it again',
+  },
+} as const;
+
+/** What can change while a server runs, by a new config file and SIGHUP. */
+const LIVE_OPTIONS: ReadonlySet<string> = new Set([
+  'login-timeout',
+  'frame-timeout',
+  'close-timeout',
+  'drain-seconds',
+  'reconnect-seconds',
+  'drain-to',
+  'report-seconds',
+  'log-level',
+  'keep-segments',
+]);
+
+/** The longest time between two reports: a day. */
+const MAX_REPORT_SECONDS = 86_400;
+
 /** A second signal this soon is the first one once more: a terminal tells us and whoever started us, who passes it on. */
 const SAME_SIGNAL_MS = 500;
 
 /** How long a server that has failed may take to end, in milliseconds. */
 const FAILED_MS = 5000;
 
-type ServeArguments = InferredOptionTypes<typeof options>;
+type ServeArguments = InferredOptionTypes<typeof options & typeof configOption>;
 type Parsed = ArgumentsCamelCase<ServeArguments>;
 
 export const serveCommand: CommandModule<object, ServeArguments> = {
   command: 'serve',
   describe: 'run a server; Ctrl-C stops it in good order',
-  builder: (yargs) => yargs.options(options).example('$0 serve --port 1025 --workers 2', 'two threads of SETs'),
+  builder: (yargs) =>
+    yargs
+      .options({ ...withoutDefaults(options), ...configOption })
+      .example('$0 serve --port 1025 --workers 2', 'two threads of SETs')
+      .example('$0 serve --config hongbao.json', 'what the file says; hongbao config shows what that is'),
   handler: serve,
 };
 
-async function serve(args: Parsed): Promise<void> {
+/** Checks settled values, by long name, against their bounds. @throws {UsageError} whose message begins with the flag */
+export function checkServeValues(values: Record<string, unknown>): void {
+  const args = toCamelCase(values) as unknown as Parsed;
+  try {
+    checkOptions({ ...DEFAULTS, ...toServerOptions(args) });
+  } catch (error) {
+    if (error instanceof ServerError) throw new UsageError(error.message);
+    throw error;
+  }
+  const { reportSeconds } = args;
+  if (reportSeconds >= 0 && reportSeconds <= MAX_REPORT_SECONDS) return;
+  throw new UsageError(`--report-seconds must be a number from 0 to ${MAX_REPORT_SECONDS}`);
+}
+
+async function serve(given: Parsed): Promise<void> {
+  const config = await LiveConfig.open({
+    table: options,
+    live: LIVE_OPTIONS,
+    check: checkServeValues,
+    path: given.config,
+    flags: flagsOf(options, given),
+  });
+  let args = toCamelCase(config.values) as unknown as Parsed;
   // Loaded only when it serves: --help and mistakes answer at once.
   const { startServer } = await import('../../lib/server.ts');
   const { formatInterval } = await import('../../lib/monitor/interval-report.ts');
   const log = openLog(args.logLevel, args.logPretty);
   const replay = new ProgressLine();
   let server: Server;
+  let isReloadAsked = false;
+  let reload = async (): Promise<void> => {
+    isReloadAsked = true;
+  };
+  if (given.config !== undefined) process.on('SIGHUP', () => void reload());
   try {
     server = await startServer(toServerOptions(args), {
       onError: (error) => {
@@ -187,8 +281,25 @@ async function serve(args: Parsed): Promise<void> {
     const lines = formatInterval(new Date(), server.takeInterval(), latency.take());
     if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`);
   };
-  const report = args.reportSeconds > 0 ? setInterval(printInterval, args.reportSeconds * 1000) : undefined;
+  let report: NodeJS.Timeout | undefined;
+  const planReports = () => {
+    clearInterval(report);
+    report = args.reportSeconds > 0 ? setInterval(printInterval, args.reportSeconds * 1000) : undefined;
+  };
+  planReports();
+  const apply = (values: Readonly<Record<string, unknown>>) => {
+    const before = args;
+    args = toCamelCase(values) as unknown as Parsed;
+    const { netLimits, keepSegments, drainSeconds, reconnectSeconds, drainTo } = toServerOptions(args);
+    server.change({ netLimits, keepSegments, drainSeconds, reconnectSeconds, drainTo });
+    if (args.reportSeconds !== before.reportSeconds) planReports();
+    log.level = args.logLevel;
+  };
+  reload = () => config.reload(log, apply);
+  if (isReloadAsked) await reload();
+  let exitCode = 0;
   server.failed.then(async (error) => {
+    exitCode = 1;
     log.fatal(error.message);
     // Whoever waits is still answered BUSY; a thread that is stuck must not keep the process.
     setTimeout(() => process.exit(1), FAILED_MS);
@@ -202,10 +313,14 @@ async function serve(args: Parsed): Promise<void> {
     process.on('SIGTERM', () => isAgain() && process.exit(143));
     log.info(`${signal}: answering what is under way, then stopping; once more stops at once`);
     clearInterval(report);
+    setTimeout(() => {
+      log.warn(`not all was done within ${args.drainSeconds} s; what was acknowledged is on the disk`);
+      process.exit(exitCode);
+    }, args.drainSeconds * 1000);
     await server.stop();
     if (args.reportSeconds > 0) printInterval();
     log.info('stopped');
-    process.exit(0);
+    process.exit(exitCode);
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
@@ -245,5 +360,13 @@ function toServerOptions(args: Parsed) {
     monitor: args.monitor,
     monitorToken: controlTokenOf({ controlToken: args.monitorToken }),
     wallet: args.wallet,
+    netLimits: {
+      loginTimeoutSeconds: args.loginTimeout,
+      frameTimeoutSeconds: args.frameTimeout,
+      closeTimeoutSeconds: args.closeTimeout,
+    },
+    drainSeconds: args.drainSeconds,
+    reconnectSeconds: args.reconnectSeconds,
+    drainTo: args.drainTo,
   };
 }
