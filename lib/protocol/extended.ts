@@ -175,6 +175,8 @@ export interface GoingAway {
 export interface ErrorBody {
   code: ErrorCode;
   message: string;
+  /** Of an answer to a chat request that was not carried out: wait this long before asking again. */
+  retryAfterMs?: number;
 }
 
 /** Body of SLOW_DOWN: the server has too much to do. Who does not obey is answered worse, but not closed for it. */
@@ -197,6 +199,8 @@ export const ERROR_MESSAGES = {
   full: 'the server holds as many users as it was set up for',
   busy: 'the server is too busy for this request; try again later',
   auth: 'the token of this HELLO is missing, expired, or none of this user; the connection is closed',
+  rate: 'this user asks for more than the limit allows; ask again later',
+  unavailable: 'the service behind this request does not answer; what it asked for may have been done or not',
   timeout: 'nothing complete arrived in time; the connection is closed',
   shutdown: 'the server is stopping; reconnect later',
 } as const;

@@ -1,7 +1,8 @@
 // Which frames each side accepts, and how long each may be: the one place where a frame's header is judged.
 
+import { FIRST_CHAT_OPCODE, isChatRequest, LAST_CHAT_OPCODE } from './chat.ts';
 import { CLASSIC_FRAME_BYTES, HEADER_BYTES } from './classic-layout.ts';
-import { MAX_FRAME_BYTES } from './limits.ts';
+import { MAX_CHAT_FRAME_BYTES, MAX_FRAME_BYTES } from './limits.ts';
 import { FIRST_EXTENDED_OPCODE, Opcode } from './opcodes.ts';
 
 /** Why a header is refused. 0 is the absence of a fault, so that the hot path tests one number. */
@@ -19,43 +20,46 @@ export type FrameFault = (typeof FrameFault)[keyof typeof FrameFault];
 /** Accepted lengths by opcode: 0 = refused, positive = exactly this many bytes, negative = at most that many. */
 export type FrameRules = Int16Array;
 
-function acceptOnly(opcodes: readonly Opcode[]): FrameRules {
-  const rules = new Int16Array(Math.max(...opcodes) + 1);
+/** @param chatBytes the longest chat frame that this side accepts @param asks whether those are requests, or all the others */
+function acceptOnly(opcodes: readonly Opcode[], chatBytes: number, asks: boolean): FrameRules {
+  const rules = new Int16Array(LAST_CHAT_OPCODE + 1);
   for (const opcode of opcodes) {
     rules[opcode] = opcode < FIRST_EXTENDED_OPCODE ? CLASSIC_FRAME_BYTES[opcode] : -MAX_FRAME_BYTES;
+  }
+  for (let opcode = FIRST_CHAT_OPCODE; opcode <= LAST_CHAT_OPCODE; opcode++) {
+    if (isChatRequest(opcode) === asks) rules[opcode] = -chatBytes;
   }
   return rules;
 }
 
 /** What a server accepts from its clients. */
-export const SERVER_RULES: FrameRules = acceptOnly([
-  Opcode.LOGIN,
-  Opcode.SHAKE,
-  Opcode.GRAB,
-  Opcode.HELLO,
-  Opcode.PING,
-  Opcode.SEND,
-  Opcode.WALLET,
-  Opcode.RECORDS,
-]);
+export const SERVER_RULES: FrameRules = acceptOnly(
+  [Opcode.LOGIN, Opcode.SHAKE, Opcode.GRAB, Opcode.HELLO, Opcode.PING, Opcode.SEND, Opcode.WALLET, Opcode.RECORDS],
+  MAX_CHAT_FRAME_BYTES,
+  true,
+);
 
 /** What a client accepts from its server. */
-export const CLIENT_RULES: FrameRules = acceptOnly([
-  Opcode.LOGIN_RESULT,
-  Opcode.SHAKE_RESULT,
-  Opcode.NOTICE,
-  Opcode.GRAB_RESULT,
-  Opcode.WELCOME,
-  Opcode.RICH_NOTICE,
-  Opcode.RICH_GRAB_RESULT,
-  Opcode.PONG,
-  Opcode.ERROR,
-  Opcode.SLOW_DOWN,
-  Opcode.GOING_AWAY,
-  Opcode.SENT,
-  Opcode.WALLET_RESULT,
-  Opcode.RECORDS_RESULT,
-]);
+export const CLIENT_RULES: FrameRules = acceptOnly(
+  [
+    Opcode.LOGIN_RESULT,
+    Opcode.SHAKE_RESULT,
+    Opcode.NOTICE,
+    Opcode.GRAB_RESULT,
+    Opcode.WELCOME,
+    Opcode.RICH_NOTICE,
+    Opcode.RICH_GRAB_RESULT,
+    Opcode.PONG,
+    Opcode.ERROR,
+    Opcode.SLOW_DOWN,
+    Opcode.GOING_AWAY,
+    Opcode.SENT,
+    Opcode.WALLET_RESULT,
+    Opcode.RECORDS_RESULT,
+  ],
+  MAX_FRAME_BYTES,
+  false,
+);
 
 /** Judges a header: FrameFault.NONE, or why the frame is refused. */
 // HOT

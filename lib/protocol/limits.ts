@@ -46,3 +46,9 @@ export const MAX_TOLD_GRABS = 250;
 
 /** The longest that a server may ask a client to wait, in milliseconds: an hour. */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/**
+ * The longest frame that asks for chat, in bytes, header included: a long text, and a quarter of the ring slots of a full frame.
+ * Below 4,096, so that a client with the wrong byte order is still refused with its first SHAKE.
+ */
+export const MAX_CHAT_FRAME_BYTES = 4000;

@@ -62,14 +62,29 @@ export function unpackBody(bytes: Uint8Array, offset: number, length: number): u
   return unpackr.unpack(bytes.subarray(start, end));
 }
 
+/** Unpacks a value that one thread packed for another, or that `isSafeBody` has judged. */
+export function unpackValue(bytes: Uint8Array): unknown {
+  return unpackr.unpack(bytes);
+}
+
+/**
+ * Packs the body of an extended frame.
+ * @throws {RangeError} if the frame around it would be longer than MAX_FRAME_BYTES
+ */
+export function packValue(value: unknown): Uint8Array {
+  const body = packr.pack(value);
+  const length = BODY_OFFSET + body.length;
+  if (length > MAX_FRAME_BYTES) throw new RangeError(`a frame of ${length} bytes is over ${MAX_FRAME_BYTES}`);
+  return body;
+}
+
 /**
  * Builds a whole extended frame around one value.
  * @throws {RangeError} if the frame would be longer than MAX_FRAME_BYTES: callers bound what they put into a body.
  */
 export function packFrame(opcode: number, stampHigh: number, stampLow: number, value: unknown): Uint8Array {
-  const body = packr.pack(value);
+  const body = packValue(value);
   const length = BODY_OFFSET + body.length;
-  if (length > MAX_FRAME_BYTES) throw new RangeError(`a frame of ${length} bytes is over ${MAX_FRAME_BYTES}`);
   const frame = new Uint8Array(length);
   writeHeader(frame, 0, length, opcode, stampHigh, stampLow);
   frame.set(body, BODY_OFFSET);

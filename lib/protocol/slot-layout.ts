@@ -44,7 +44,8 @@
 //
 // Bodies: SEND (both ways): send-words.ts. NOTICE with a note: the note's UTF-8, its bytes in `result`. SENT and RECORDS from
 // main: the packed MessagePack value, its bytes in `count`. TOPUP, WITHDRAW and SENT to a worker: the key's UTF-8, its bytes
-// in `rich`.
+// in `rich`. Everything of chat: the packed MessagePack value, its bytes in `rich` of a request and `count` of a reply; CHAT_ANSWER
+// has ChatResult in `cents low` and how long to wait in `cents high`; CHAT_PUSH has 1 in `cents low` if it is not to be kept. What a worker says to the chat service is a reply too.
 import assert from 'node:assert/strict';
 
 /** Words of a request's slot and of a reply's slot. */
@@ -73,6 +74,17 @@ export const RequestKind = {
   CANCEL: 14,
   /** The outcome of a SEND, for its request key: packet 0 means that nothing was sent. */
   SENT: 15,
+  // From an acceptor, passed on to the chat service: opcode in `packet`, bytes of the body in `rich`.
+  CHAT: 16,
+  // From the chat service: id of the request in `stamp low`, opcode in `packet`, bytes of the body in `rich`.
+  /** Answers a CHAT. */
+  CHAT_ANSWER: 17,
+  /** A frame for a user, at his next extended session if he has none. */
+  CHAT_PUSH: 18,
+  /** Asks to be told whether this user is here, now and whenever that changes; answered PRESENCE. */
+  CHAT_WATCH: 19,
+  /** Asks for what is known of a packet; answered CHAT_PACKET. */
+  CHAT_PACKET: 20,
 } as const;
 export type RequestKind = (typeof RequestKind)[keyof typeof RequestKind];
 
@@ -93,6 +105,15 @@ export const ReplyKind = {
   // To main: what an acceptor asked for and main answers.
   PASS_SEND: 12,
   PASS_RECORDS: 13,
+  /** Answers a CHAT; ChatResult in `result`. Not counted with the replies: see WorkerLink.requestChat. */
+  CHAT: 14,
+  CHAT_PUSH: 15,
+  // To the chat service.
+  PASS_CHAT: 16,
+  /** Whether a user is logged in: `result` is 1 or 0. */
+  PRESENCE: 17,
+  /** What a NOTICE of a packet says; `result` is -1 if there is no such packet, or it is over. */
+  CHAT_PACKET: 18,
 } as const;
 export type ReplyKind = (typeof ReplyKind)[keyof typeof ReplyKind];
 
@@ -133,6 +154,20 @@ export const REPLY_CENTS_LOW = 28;
 export const REPLY_CENTS_HIGH = 29;
 export const REPLY_HELD_LOW = 30;
 export const REPLY_HELD_HIGH = 31;
+
+/** The result of a CHAT: why there is no answer of the service, if there is none. */
+export const ChatResult = {
+  ANSWERED: 0,
+  /** Not tried: too much is under way. */
+  BUSY: 1,
+  /** The service is down, or gave no answer in time. */
+  UNAVAILABLE: 2,
+  /** Not tried: this user asks for too much. `amount` is how long to wait, in milliseconds. */
+  RATE: 3,
+  /** The session that asked has ended, or never began. */
+  NOT_LOGGED_IN: 4,
+} as const;
+export type ChatResult = (typeof ChatResult)[keyof typeof ChatResult];
 
 /** The result of RESERVED and TRANSFER. */
 export const TransferResult = {

@@ -34,6 +34,8 @@ const ACCEPTED = new Map([
   [0x0122, 0],
   [0x0124, 0],
 ]);
+for (let opcode = 0x0200; opcode < 0x0280; opcode += 2) ACCEPTED.set(opcode, -1);
+const isChat = (opcode: number) => opcode >= 0x0200;
 
 /** Reads a whole stream the simplest way there is. */
 function readPlainly(stream: Uint8Array): Outcome {
@@ -42,10 +44,11 @@ function readPlainly(stream: Uint8Array): Outcome {
   let at = 0;
   while (bytes.length - at >= 4) {
     const length = bytes.readUInt16BE(at);
-    const rule = ACCEPTED.get(bytes.readUInt16BE(at + 2));
+    const opcode = bytes.readUInt16BE(at + 2);
+    const rule = ACCEPTED.get(opcode);
     if (rule === undefined) outcome.fault = FrameFault.UNKNOWN_OPCODE;
     else if (rule > 0 ? length !== rule : length < 12) outcome.fault = FrameFault.WRONG_LENGTH;
-    else if (length > 16_384) outcome.fault = FrameFault.OVERSIZE;
+    else if (length > (isChat(opcode) ? 4000 : 16_384)) outcome.fault = FrameFault.OVERSIZE;
     if (outcome.fault !== FrameFault.NONE) return outcome;
     if (bytes.length - at < length) break;
     outcome.frames.push(bytes.toString('hex', at, at + length));
@@ -60,6 +63,7 @@ function drawValidFrame(): Uint8Array {
   const length = random.between(0, 9) === 0 ? random.between(12, 16_384) : random.between(12, 200);
   const frame = random.bytes(length);
   frame.set([length >>> 8, length & 0xff, 0x01, random.pick([0x00, 0x10, 0x20, 0x22, 0x24])]);
+  if (length <= 4000 && random.between(0, 5) === 0) frame.set([0x02, 2 * random.between(0, 63)], 2);
   return frame;
 }
 
