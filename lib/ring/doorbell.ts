@@ -46,6 +46,12 @@ export class DoorbellListener {
   sleep(timeoutMs: number): void {
     Atomics.wait(this.words, STATE_WORD, SLEEPING, timeoutMs);
   }
+
+  /** The same for a thread with an event loop, which goes on turning meanwhile; its producers wake it as one that blocks. */
+  async sleepInLoop(timeoutMs: number): Promise<void> {
+    const wait = Atomics.waitAsync(this.words, STATE_WORD, SLEEPING, timeoutMs);
+    if (wait.async) await wait.value;
+  }
 }
 
 /** A producer's side. */
