@@ -10,6 +10,7 @@ const ROOMS = {
   packets: ['ring/'],
   ledger: ['ring/', 'packets/'],
   sets: ['ring/', 'protocol/', 'packets/', 'ledger/'],
+  chat: ['ring/', 'protocol/'],
   net: ['ring/', 'handles/', 'vitals/', 'protocol/', 'access/', 'packets/stock'],
   monitor: ['ring/'],
   control: ['monitor/', 'access/'],

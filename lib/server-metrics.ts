@@ -84,6 +84,12 @@ const COUNTERS: readonly Definition[] = [
     label: 'direction',
     read: (s) => ({ ...s.bytes }),
   },
+  {
+    name: 'hongbao_chat_total',
+    help: 'Chat: requests handed to the service, answers and pushes sent, frames dropped, and requests that were not served.',
+    label: 'event',
+    read: ({ chat: { queued: _, restarts, ...rest } }) => ({ ...rest, restarts }),
+  },
   { name: 'hongbao_ring_batches_total', help: 'Batches taken from request rings.', read: (s) => s.ring.batches },
   {
     name: 'hongbao_ring_wait_seconds_total',
@@ -105,6 +111,7 @@ const COUNTERS: readonly Definition[] = [
 const GAUGES: readonly Definition[] = [
   { name: 'hongbao_connections', help: 'Connections open.', read: (s) => s.connections.open },
   { name: 'hongbao_sessions', help: 'Users logged in.', read: (s) => s.sessions },
+  { name: 'hongbao_chat_queued', help: 'Frames of chat that wait for their users.', read: (s) => s.chat.queued },
   { name: 'hongbao_packets_open', help: 'Sent packets with shares to grab.', read: (s) => s.packets.open },
   {
     name: 'hongbao_ring_wait_worst_seconds',

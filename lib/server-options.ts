@@ -69,12 +69,19 @@ export interface ServerOptions {
   monitorToken: string;
   /** A module that exports a wallet, see docs/WALLET.md; '' for the balances of this server. */
   wallet: string;
+  /** A module that exports a chat service, see docs/CHAT.md; `builtin` for the one of this server, `none` for none. */
+  chat: string;
   /** How long a stop may take, in seconds; these three can be changed while it runs. */
   drainSeconds: number;
   /** After how many seconds extended sessions are told to come back when the server stops. */
   reconnectSeconds: number;
   /** Where they are told to go, as host:port; '' for the same address. */
   drainTo: string;
+}
+
+/** Whether a server with these options has a chat service. */
+export function hasChat({ chat }: ServerOptions): boolean {
+  return chat !== 'none';
 }
 
 export const TRANSPORTS = ['handle', 'socket'] as const;
@@ -117,6 +124,7 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   drainSeconds: 10,
   reconnectSeconds: 2,
   drainTo: '',
+  chat: 'builtin',
 };
 
 const MAX_SETS = 65_536;

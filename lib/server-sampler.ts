@@ -64,7 +64,7 @@ export class ServerSampler {
 
 /** Names of sample-fields.ts: the server's counts since its start. */
 function toTotals(counts: ServerCounts): Record<string, number> {
-  const { connections, requests, shakes, grabs, packets, money, notices, bytes, ring, journal, shed } = counts;
+  const { connections, requests, shakes, grabs, packets, money, notices, bytes, ring, journal, shed, chat } = counts;
   const totals: Record<string, number> = {
     connectionsAccepted: connections.accepted,
     shakesWon: shakes.won,
@@ -82,6 +82,13 @@ function toTotals(counts: ServerCounts): Record<string, number> {
     refundedCents: money.refunded,
     noticesSent: notices.sent,
     noticesDropped: notices.dropped,
+    chatRequests: chat.requests,
+    chatAnswers: chat.answers,
+    chatPushes: chat.pushes,
+    chatDropped: chat.dropped,
+    chatBusy: chat.busy,
+    chatUnavailable: chat.unavailable,
+    chatLimited: chat.limited,
     bytesReceived: bytes.received,
     bytesSent: bytes.sent,
     ringBatches: ring.batches,

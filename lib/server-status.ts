@@ -1,5 +1,6 @@
 // What GET /status and the interval report say: the shared counters of all threads and the books of main, put together.
 
+import { CHAT_COUNTERS, ChatCount } from './chat/chat-counters.ts';
 import { JOURNAL_COUNTERS, JournalCount, JournalSum } from './ledger/journal-counters.ts';
 import type { RecoveredTotals } from './ledger/recovered-state.ts';
 import type { IntervalCounts } from './monitor/interval-report.ts';
@@ -11,6 +12,7 @@ import type { DropCampaigns } from './packets/drop-campaigns.ts';
 import type { SentPackets } from './packets/sent-packets.ts';
 import { CounterReader } from './ring/counters.ts';
 import { measureFill } from './ring/ring.ts';
+import { ServicePulse } from './ring/service-pulse.ts';
 import type { ServerLevels } from './server-levels.ts';
 import type { ServerMemory } from './server-threads.ts';
 import { WORKER_COUNTERS, WorkerCount, WorkerSum } from './sets/worker-counters.ts';
@@ -18,6 +20,24 @@ import { WORKER_COUNTERS, WorkerCount, WorkerSum } from './sets/worker-counters.
 /** The body of GET /status. Money is in cents, times in microseconds. */
 export interface ServerStatus extends ServerCounts {
   latency: Record<LatencyKind, LatencySummary>;
+}
+
+/** What became of chat. */
+export interface ChatCounts {
+  /** Requests that the service was handed, and those that it answered; frames that users were told. */
+  requests: number;
+  answers: number;
+  pushes: number;
+  /** Frames that wait for their users, and those that were lost to a bound. */
+  queued: number;
+  dropped: number;
+  /** Requests that were not tried, had no answer, or were over the rate of their user. */
+  busy: number;
+  unavailable: number;
+  limited: number;
+  /** Requests that the service failed at, and how often it was started again. */
+  failures: number;
+  restarts: number;
 }
 
 /** What is counted and on the books: everything but the percentiles. */
@@ -74,7 +94,9 @@ export interface ServerCounts {
     send: number;
     wallet: number;
     records: number;
+    chat: number;
   };
+  chat: ChatCounts;
   journal: {
     durability: string;
     batches: number;
@@ -106,6 +128,8 @@ export class StatusBoard {
   readonly #packets: SentPackets;
   readonly #journal: CounterReader;
   readonly #levels: ServerLevels;
+  readonly #chat: CounterReader;
+  readonly #chatPulse: ServicePulse;
   readonly #durability: string;
   /** What was moved before this run. */
   readonly #before: RecoveredTotals;
@@ -131,6 +155,8 @@ export class StatusBoard {
     this.#drops = drops;
     this.#packets = packets;
     this.#journal = new CounterReader([memory.journalCounters], JOURNAL_COUNTERS);
+    this.#chat = new CounterReader([memory.chatCounters], CHAT_COUNTERS);
+    this.#chatPulse = new ServicePulse(memory.chatPulse);
     this.#durability = durability;
     this.#before = before;
     this.#latency = latency;
@@ -142,6 +168,7 @@ export class StatusBoard {
     this.#acceptors.update();
     this.#workers.update();
     this.#journal.update();
+    this.#chat.update();
   }
 
   /** Batches that this run has written and synced. */
@@ -267,7 +294,9 @@ export class StatusBoard {
         send: net(AcceptorCount.requestsSend),
         wallet: net(AcceptorCount.requestsWallet),
         records: net(AcceptorCount.requestsRecords),
+        chat: net(AcceptorCount.requestsChat),
       },
+      chat: this.#readChat(),
       journal: {
         durability: this.#durability,
         batches: journal(JournalCount.batches),
@@ -286,6 +315,24 @@ export class StatusBoard {
         fill: Math.max(...this.#memory.requests.flat().map(measureFill)),
       },
       memory: { residentBytes: memory.rss, heapUsedBytes: memory.heapUsed },
+    };
+  }
+
+  #readChat(): ChatCounts {
+    const net = (index: number) => this.#acceptors.count(index);
+    const sets = (index: number) => this.#workers.count(index);
+    const service = (index: number) => this.#chat.count(index);
+    return {
+      requests: service(ChatCount.requests),
+      answers: net(AcceptorCount.chatAnswers),
+      pushes: net(AcceptorCount.chatPushes),
+      queued: sets(WorkerCount.chatQueued),
+      dropped: sets(WorkerCount.chatDropped) + service(ChatCount.pushesDropped),
+      busy: net(AcceptorCount.chatBusy),
+      unavailable: net(AcceptorCount.chatUnavailable),
+      limited: net(AcceptorCount.chatLimited),
+      failures: service(ChatCount.failures),
+      restarts: this.#chatPulse.restarts,
     };
   }
 

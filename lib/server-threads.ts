@@ -1,7 +1,11 @@
 // The shared memory of a server and the threads that work on it: who is joined to whom by which ring.
 
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import type { TokenKey } from './access/token.ts';
+import { CHAT_COUNTERS } from './chat/chat-counters.ts';
+import type { ChatThreadData } from './chat/chat-thread.ts';
 import { ENTRY_WORDS } from './ledger/entry-layout.ts';
 import type { ReplyShape } from './ledger/journal.ts';
 import { JOURNAL_COUNTERS } from './ledger/journal-counters.ts';
@@ -27,7 +31,8 @@ import {
 import { allocateCounters } from './ring/counters.ts';
 import { allocateDoorbell } from './ring/doorbell.ts';
 import { allocateRing, type RingMemory } from './ring/ring.ts';
-import { netLimitsOf, type ServerOptions } from './server-options.ts';
+import { ServicePulse } from './ring/service-pulse.ts';
+import { hasChat, netLimitsOf, type ServerOptions } from './server-options.ts';
 import type { RestoredUsers } from './sets/restored-users.ts';
 import { WORKER_COUNTERS } from './sets/worker-counters.ts';
 import type { WorkerThreadData } from './sets/worker-thread.ts';
@@ -63,6 +68,13 @@ export interface ServerMemory {
   durableReplies: RingMemory[];
   /** By acceptor: main's replies. */
   sideReplies: RingMemory[];
+  /** How the chat service fares, what it counts, and how it is woken. */
+  chatPulse: SharedArrayBuffer;
+  chatCounters: SharedArrayBuffer;
+  chatDoorbell: SharedArrayBuffer;
+  /** By worker: what it says to the chat service, and what that says to it. Empty if there is no service. */
+  chatPasses: RingMemory[];
+  chatAnswers: RingMemory[];
 }
 
 export interface ServerThreads {
@@ -102,6 +114,10 @@ const ENTRY_SLOTS = 16_384;
 /** Slots of main's ring to each acceptor: what finds no room waits in main. */
 const SIDE_SLOTS = 4096;
 
+/** Slots of the rings between a worker and the chat service: what may be under way, or so, half a megabyte each. */
+const CHAT_PASS_SLOTS = 4096;
+const CHAT_ANSWER_SLOTS = 8192;
+
 /** The words of a reply that the journal changes if the record of it is lost. */
 export const REPLY_SHAPE: ReplyShape = {
   result: REPLY_RESULT,
@@ -134,6 +150,11 @@ export function allocateServer(options: ServerOptions): ServerMemory {
     entries: each(workers + 1, () => allocateRing(ENTRY_SLOTS, ENTRY_WORDS)),
     durableReplies: each(acceptors + 1, () => allocateRing(durableSlots, REPLY_WORDS)),
     sideReplies: each(acceptors, () => allocateRing(SIDE_SLOTS, REPLY_WORDS)),
+    chatPulse: ServicePulse.allocate(),
+    chatCounters: allocateCounters(CHAT_COUNTERS),
+    chatDoorbell: allocateDoorbell(),
+    chatPasses: each(hasChat(options) ? workers : 0, () => allocateRing(CHAT_PASS_SLOTS, REPLY_WORDS)),
+    chatAnswers: each(hasChat(options) ? workers : 0, () => allocateRing(CHAT_ANSWER_SLOTS, REQUEST_WORDS)),
   };
 }
 
@@ -183,6 +204,7 @@ function startAcceptor(
     doorbell: memory.acceptorDoorbells[a],
     counters: memory.acceptorCounters[a],
     answersLosingShakes: options.losingShake === 'acceptor',
+    hasChat: hasChat(options),
     serverName: start.serverName,
     keys: start.keys,
     tls: start.tls,
@@ -221,12 +243,22 @@ function startWorker(
     journalDoorbell: memory.journalDoorbell,
     restored: start.restored[w],
     maxInFlight: MAX_IN_FLIGHT,
-    acceptors: doorbells.map((doorbell, a) => ({
-      requests: memory.requests[a]?.[w] ?? memory.commands[w],
-      replies: memory.replies[a]?.[w] ?? memory.mainReplies[w],
-      doorbell,
-      port: ports[a],
-    })),
+    acceptors: [
+      ...doorbells.map((doorbell, a) => ({
+        requests: memory.requests[a]?.[w] ?? memory.commands[w],
+        replies: memory.replies[a]?.[w] ?? memory.mainReplies[w],
+        doorbell,
+        port: ports[a],
+      })),
+      ...memory.chatPasses.slice(w, w + 1).map((replies) => ({
+        requests: memory.chatAnswers[w],
+        replies,
+        doorbell: memory.chatDoorbell,
+        port: undefined,
+      })),
+    ],
+    main: memory.acceptorDoorbells.length,
+    chatPulse: memory.chatPulse,
   };
   return startThread('sets/worker-thread', data, ports);
 }
@@ -252,6 +284,23 @@ function startJournal(memory: ServerMemory, start: ThreadStart, ports: MessagePo
     clockOffsetMs: start.clockOffsetMs,
   };
   return startThread('ledger/journal-thread', data, [...ports, mainPort]);
+}
+
+/** What the thread of the chat service starts with. @param directory for its files; '' for none */
+export function describeChat(options: ServerOptions, memory: ServerMemory, directory: string): ChatThreadData {
+  return {
+    url: options.chat === 'builtin' ? '' : pathToFileURL(resolve(options.chat)).href,
+    directory,
+    pulse: memory.chatPulse,
+    counters: memory.chatCounters,
+    doorbell: memory.chatDoorbell,
+    sets: options.sets,
+    workers: memory.workerDoorbells.map((doorbell, w) => ({
+      passes: memory.chatPasses[w],
+      answers: memory.chatAnswers[w],
+      doorbell,
+    })),
+  };
 }
 
 /** Where a module of this folder lies: a .ts file in the checkout, a .js file in the built package. */

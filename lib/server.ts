@@ -37,16 +37,24 @@ import { SEED_BYTES } from './packets/seeded-random.ts';
 import { DoorbellRinger } from './ring/doorbell.ts';
 import { openAccess, type ServerAccess } from './server-access.ts';
 import { readAddresses } from './server-addresses.ts';
+import { ServerChat } from './server-chat.ts';
 import { makeControlTarget } from './server-control.ts';
 import { ServerError } from './server-error.ts';
 import { ServerHistory } from './server-history.ts';
 import { ServerLevels } from './server-levels.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { ServerMonitor } from './server-monitor.ts';
-import { type LiveOptions, netLimitsOf, type ServerOptions, settleOptions } from './server-options.ts';
+import { hasChat, type LiveOptions, netLimitsOf, type ServerOptions, settleOptions } from './server-options.ts';
 import { describeRecovery, restoreUsers } from './server-recovery.ts';
 import { type ServerStatus, StatusBoard } from './server-status.ts';
-import { allocateServer, moduleUrl, type ServerMemory, type ServerThreads, startThreads } from './server-threads.ts';
+import {
+  allocateServer,
+  describeChat,
+  moduleUrl,
+  type ServerMemory,
+  type ServerThreads,
+  startThreads,
+} from './server-threads.ts';
 import { ServerWork } from './server-work.ts';
 import { SERVER_NAME } from './version.ts';
 
@@ -113,6 +121,7 @@ export class Server {
   /** Set at the beginning of the start. */
   #access: ServerAccess | undefined;
   #wallet: WalletHost | undefined;
+  #chat: ServerChat | undefined;
   #work!: ServerWork;
   #board!: StatusBoard;
   #monitor: ServerMonitor | undefined;
@@ -188,6 +197,7 @@ export class Server {
       options.durability,
       before,
     );
+    await this.#startChat();
     await this.#startThreads(recovery);
     this.#monitor = new ServerMonitor({
       options,
@@ -318,6 +328,19 @@ export class Server {
     if (fallback !== undefined) this.#events.onInfo?.(`connections are plain sockets, which cost more: ${fallback}`);
   }
 
+  async #startChat(): Promise<void> {
+    const { options } = this;
+    if (!hasChat(options)) return;
+    this.#chat = new ServerChat({
+      data: describeChat(options, this.#memory, this.#isWritten ? options.data : ''),
+      name: options.chat,
+      threadUrl: moduleUrl('chat/chat-thread'),
+      onError: (error) => this.#events.onError(error),
+      onInfo: (sentence) => this.#events.onInfo?.(sentence),
+    });
+    await this.#chat.start();
+  }
+
   #describeDisk(recovery: Recovery | undefined): JournalThreadData['disk'] {
     if (recovery === undefined) return undefined;
     const { data, segmentBytes, durability } = this.options;
@@ -430,6 +453,7 @@ export class Server {
     await this.#history.close();
     await this.#splitters.destroy();
     await this.#wallet?.close();
+    await this.#chat?.stop();
   }
 }
 

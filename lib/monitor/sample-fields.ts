@@ -3,7 +3,8 @@
 //
 // | count, server                  | meaning                                                                            |
 // |--------------------------------|------------------------------------------------------------------------------------|
-// | requestsLogin ... Records      | requests read, by opcode: Login, Shake, Grab, Hello, Ping, Send, Wallet, Records   |
+// | requestsLogin ... Chat         | requests read, by opcode: Login, Shake, Grab, Hello, Ping, Send, Wallet, Records,  |
+// |                                | and those of Chat                                                                  |
 // | shakesWon, None, Overload      | shakes answered, by result; shakesWonCents: cents won                              |
 // | shakesShed, sideShed           | of these, and of records and the like: shed because of the level; slowDowns: told  |
 // | grabsWon, Repeat, Empty, ...   | grabs answered: Won, Repeat, Empty, Expired, NotInvited, NotFound, Busy            |
@@ -12,6 +13,8 @@
 // | packetsSent, sentCents         | sent packets opened, and the cents in them                                         |
 // | packetsExpired, refundedCents  | sent packets that expired with something left; cents that went back                |
 // | noticesSent, noticesDropped    | notices to users                                                                   |
+// | chatRequests, Answers, Pushes  | handed to the chat service; answered; told to users; chatDropped: lost to a bound  |
+// | chatBusy, Unavailable, Limited | requests for chat that were not tried, had no answer, were over a user's rate      |
 // | connectionsAccepted            | connections opened; closed:REASON: ended, by reason                                |
 // | bytesReceived, bytesSent       | of user connections                                                                |
 // | ringBatches, ringWaitUs        | batches taken from request rings, and how long the first of each had waited        |

@@ -13,6 +13,7 @@ const COUNTS = [
   'requestsSend',
   'requestsWallet',
   'requestsRecords',
+  'requestsChat',
   'shakesNone',
   'shakesOverload',
   /** Of the shakes: shed because of the level. */
@@ -24,6 +25,11 @@ const COUNTS = [
   'slowDowns',
   /** A gauge: requests under way to the worker that has most. */
   'inFlight',
+  'chatBusy',
+  'chatUnavailable',
+  'chatLimited',
+  'chatAnswers',
+  'chatPushes',
   'noticesSent',
   'repliesStale',
   'bytesReceived',

@@ -42,6 +42,8 @@ export interface AcceptorThreadData {
   doorbell: SharedArrayBuffer;
   counters: SharedArrayBuffer;
   answersLosingShakes: boolean;
+  /** Whether there is a chat service. */
+  hasChat: boolean;
   serverName: string;
   /** What verifies tokens until main sends other keys; undefined lets everybody in as whom he says he is. */
   keys: readonly TokenKey[] | undefined;
@@ -77,6 +79,7 @@ async function run(data: AcceptorThreadData): Promise<void> {
     doorbell: new DoorbellListener(data.doorbell),
     counters: new CounterWriter(data.counters, ACCEPTOR_COUNTERS),
     answersLosingShakes: data.answersLosingShakes,
+    takesChat: () => data.hasChat,
     serverName: data.serverName,
     keys: data.keys,
   });

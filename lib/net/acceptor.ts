@@ -44,6 +44,8 @@ export interface AcceptorParts {
   doorbell: DoorbellListener;
   counters: CounterWriter;
   answersLosingShakes: boolean;
+  /** Whether requests for chat are taken at this moment. */
+  takesChat: () => boolean;
   serverName: string;
   /** What verifies tokens; undefined where none are asked for. */
   keys?: readonly TokenKey[] | undefined;
@@ -96,7 +98,7 @@ export class Acceptor implements TransportHandler {
       limits: parts.limits,
     });
     this.#flushRule = new FlushRule(() => this.#sendAnswers(), this.#restRule);
-    const { answersLosingShakes, serverName, levels, keys } = parts;
+    const { answersLosingShakes, takesChat, serverName, levels, keys } = parts;
     this.#shedder = new Shedder({ levels, table: this.#table, outgoing: this.#outgoing, counters });
     this.#requests = new RequestPath({
       ...shared,
@@ -104,6 +106,7 @@ export class Acceptor implements TransportHandler {
       shedder: this.#shedder,
       stock,
       answersLosingShakes,
+      takesChat,
       keys,
     });
     this.#replyPath = new ReplyPath({ ...shared, keeper: this.#keeper, latency: this.latency, serverName });
@@ -205,7 +208,7 @@ export class Acceptor implements TransportHandler {
 
   /** True once every request that was read has been answered. */
   get isDrained(): boolean {
-    return this.#links.every((link) => link.inFlight === 0 && link.waitingCount === 0);
+    return this.#links.every((link) => link.inFlight + link.chatInFlight + link.waitingCount === 0);
   }
 
   /** Connections of this acceptor that are not gone yet. */

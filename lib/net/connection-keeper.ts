@@ -96,9 +96,9 @@ export class ConnectionKeeper {
     Atomics.sub(openConnections, 0, 1);
   }
 
-  /** Sends ERROR to an extended session. */
-  sendError(connection: number, code: ErrorCode, stampHigh: number, stampLow: number): void {
-    const body = { code, message: ERROR_MESSAGES[code] };
+  /** Sends ERROR to an extended session. @param retryAfterMs left out, it does not say when to ask again */
+  sendError(connection: number, code: ErrorCode, stampHigh: number, stampLow: number, retryAfterMs?: number): void {
+    const body = { code, message: ERROR_MESSAGES[code], ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
     this.#parts.outgoing.send(connection, packFrame(Opcode.ERROR, stampHigh, stampLow, body));
   }
 

@@ -77,3 +77,9 @@ export const SLOW_DOWN_INTERVAL_MS = 1000;
 
 /** Before a session is asked again: an asking costs more than an answer. */
 export const SLOW_DOWN_AGAIN_SECONDS = 3;
+
+/** Chat requests that one acceptor may have under way to one worker: beside all others, and never in their place. */
+export const MAX_CHAT_IN_FLIGHT = 256;
+
+/** How long whoever asked for chat while there is none should wait, in milliseconds. */
+export const CHAT_RETRY_AFTER_MS = 500;

@@ -1,8 +1,15 @@
 // What an acceptor does with each reply that comes back from a worker: finds the connection, writes the frame.
 
-import { writeGrabResult, writeLoginResult, writeNotice, writeShakeResult } from '../protocol/classic.ts';
-import { GRAB_RESULT_BYTES, LOGIN_RESULT_BYTES, NOTICE_BYTES, SHAKE_RESULT_BYTES } from '../protocol/classic-layout.ts';
+import { writeGrabResult, writeHeader, writeLoginResult, writeNotice, writeShakeResult } from '../protocol/classic.ts';
 import {
+  BODY_OFFSET,
+  GRAB_RESULT_BYTES,
+  LOGIN_RESULT_BYTES,
+  NOTICE_BYTES,
+  SHAKE_RESULT_BYTES,
+} from '../protocol/classic-layout.ts';
+import {
+  type ErrorCode,
   PROTOCOL_VERSION,
   type RecordsResult,
   type RichGrabResult,
@@ -16,6 +23,7 @@ import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { packFrame } from '../protocol/message-pack.ts';
 import { GRAB_STATUS_NAMES, LoginResult, Opcode, SEND_STATUS_NAMES, ShakeResult } from '../protocol/opcodes.ts';
 import {
+  ChatResult,
   COMMITMENT_WORDS,
   joinWords,
   REPLY_AMOUNT,
@@ -74,6 +82,13 @@ const LATENCY_OF: Partial<Record<number, LatencyKind>> = {
   [ReplyKind.GRAB]: 'grab',
 };
 
+/** The ERROR for each result that is no answer, and what counts it. */
+const CHAT_REFUSALS: Record<number, { code: ErrorCode; count: number }> = {
+  [ChatResult.BUSY]: { code: 'busy', count: AcceptorCount.chatBusy },
+  [ChatResult.UNAVAILABLE]: { code: 'unavailable', count: AcceptorCount.chatUnavailable },
+  [ChatResult.RATE]: { code: 'rate', count: AcceptorCount.chatLimited },
+};
+
 const NO_BODY = new Int32Array(0);
 
 /** Owned by one acceptor. */
@@ -104,7 +119,9 @@ export class ReplyPath {
     groups.clear();
     for (let i = 0; i < count; ) {
       const slot = ring.slotAt(i);
-      if (words[slot + REPLY_KIND] < ReplyKind.NOTICE) this.#answers[words[slot + REPLY_WORKER]]++;
+      const kind = words[slot + REPLY_KIND];
+      if (kind < ReplyKind.NOTICE) this.#answers[words[slot + REPLY_WORKER]]++;
+      else if (kind === ReplyKind.CHAT) links[words[slot + REPLY_WORKER]].countChatAnswer();
       groups.add(words[slot + REPLY_CONNECTION], i);
       i += 1 + ring.countBodySlots(words[slot + REPLY_BODY]);
     }
@@ -160,6 +177,13 @@ export class ReplyPath {
         break;
       case ReplyKind.RECORDS:
         this.#records(connection, words, slot, body);
+        break;
+      case ReplyKind.CHAT:
+        this.#chat(connection, words, slot, body);
+        break;
+      case ReplyKind.CHAT_PUSH:
+        counters.add(AcceptorCount.chatPushes, 1);
+        this.#sendBody(connection, words, slot, 0, unixSeconds(), body);
         break;
       case ReplyKind.REPLACED:
         this.#replaced(connection, words, slot);
@@ -274,6 +298,40 @@ export class ReplyPath {
     }
     const busy: RecordsResult = { error: { code: 'busy', message: BUSY_MESSAGE } };
     this.#sendValue(connection, words, slot, Opcode.RECORDS_RESULT, busy);
+  }
+
+  /** The answer to a request for chat, or why there is none. */
+  #chat(connection: number, words: Int32Array, slot: number, body: Int32Array): void {
+    const { keeper, counters } = this.#parts;
+    const result = words[slot + REPLY_RESULT];
+    const stampHigh = words[slot + REPLY_STAMP_HIGH];
+    const stampLow = words[slot + REPLY_STAMP_LOW];
+    if (result === ChatResult.ANSWERED) {
+      counters.add(AcceptorCount.chatAnswers, 1);
+      this.#sendBody(connection, words, slot, stampHigh, stampLow, body);
+    } else if (result === ChatResult.NOT_LOGGED_IN) {
+      keeper.close(connection, 'not-logged-in', 'not-logged-in');
+    } else {
+      const { code, count } = CHAT_REFUSALS[result];
+      counters.add(count, 1);
+      keeper.sendError(connection, code, stampHigh, stampLow, words[slot + REPLY_AMOUNT]);
+    }
+  }
+
+  /** Sends a packed value with the opcode that the slot names. */
+  #sendBody(
+    connection: number,
+    words: Int32Array,
+    slot: number,
+    stampHigh: number,
+    stampLow: number,
+    body: Int32Array,
+  ): void {
+    const { outgoing } = this.#parts;
+    const count = words[slot + REPLY_COUNT];
+    const place = outgoing.reserve(connection, BODY_OFFSET + count);
+    writeHeader(outgoing.bytes, place, BODY_OFFSET + count, words[slot + REPLY_PACKET], stampHigh, stampLow);
+    outgoing.bytes.set(bytesOf(body, count), place + BODY_OFFSET);
   }
 
   #sendValue(connection: number, words: Int32Array, slot: number, opcode: number, value: object): void {

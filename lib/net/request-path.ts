@@ -30,7 +30,7 @@ import type { CounterWriter } from '../ring/counters.ts';
 import { AcceptorCount } from './acceptor-counters.ts';
 import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
-import { BUSY_MESSAGE, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
+import { BUSY_MESSAGE, CHAT_RETRY_AFTER_MS, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Shed, type Shedder } from './shedder.ts';
 import type { MoreRequest, WorkerLink } from './worker-link.ts';
@@ -48,6 +48,8 @@ export interface RequestParts {
   answersLosingShakes: boolean;
   /** What verifies tokens; undefined where none are asked for. */
   keys?: readonly TokenKey[] | undefined;
+  /** Whether requests for chat are taken: a side feature, switched off where there is none and under load. */
+  takesChat: () => boolean;
 }
 
 const NO_BODY = new Int32Array(0);
@@ -68,6 +70,7 @@ export class RequestPath implements FrameSink {
   readonly #stock: Stock;
   readonly #shedder: Shedder;
   readonly #answersLosingShakes: boolean;
+  readonly #takesChat: () => boolean;
 
   constructor(parts: RequestParts) {
     this.#table = parts.table;
@@ -79,6 +82,7 @@ export class RequestPath implements FrameSink {
     this.#shedder = parts.shedder;
     this.#answersLosingShakes = parts.answersLosingShakes;
     this.keys = parts.keys;
+    this.#takesChat = parts.takesChat;
   }
 
   // HOT
@@ -118,6 +122,10 @@ export class RequestPath implements FrameSink {
         this.#counters.add(AcceptorCount.requestsRecords, 1);
         this.#records(connection, unpackBody(bytes, offset, length), stampHigh, stampLow);
         break;
+      default:
+        // The rules of the server let nothing else pass.
+        this.#counters.add(AcceptorCount.requestsChat, 1);
+        this.#chat(connection, bytes, offset, length, opcode, stampHigh, stampLow);
     }
     return this.#table.states[connection] !== ConnectionState.CLOSING;
   }
@@ -270,6 +278,47 @@ export class RequestPath implements FrameSink {
     this.#counters.add(AcceptorCount.sideBusy, 1);
     this.#counters.add(AcceptorCount.sideShed, 1);
     return true;
+  }
+
+  /** Passes the body on as it is: only the service knows what it means. */
+  #chat(
+    connection: number,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    opcode: number,
+    stampHigh: number,
+    stampLow: number,
+  ): void {
+    const start = offset + BODY_OFFSET;
+    const end = offset + length;
+    if (!isSafeBody(bytes, start, end)) {
+      this.#keeper.close(connection, 'body', 'body');
+      return;
+    }
+    if (!this.#requireLogin(connection)) return;
+    if (this.#shedSide() || !this.#takesChat()) {
+      this.#counters.add(AcceptorCount.chatUnavailable, 1);
+      this.#keeper.sendError(connection, 'unavailable', stampHigh, stampLow, CHAT_RETRY_AFTER_MS);
+      return;
+    }
+    const body = new Int32Array(Math.ceil((end - start) / 4));
+    new Uint8Array(body.buffer).set(bytes.subarray(start, end));
+    const table = this.#table;
+    const passed = this.#linkOf(connection).requestChat(
+      connection,
+      table.generations[connection],
+      table.userIds[connection],
+      opcode,
+      stampHigh,
+      stampLow,
+      this.receivedUs,
+      end - start,
+      body,
+    );
+    if (passed) return;
+    this.#counters.add(AcceptorCount.chatBusy, 1);
+    this.#keeper.sendError(connection, 'busy', stampHigh, stampLow, CHAT_RETRY_AFTER_MS);
   }
 
   /** Passes on what concerns the user's own money; false, and counted, if there is no room for it. */

@@ -20,7 +20,7 @@ import {
 } from '../protocol/slot-layout.ts';
 import type { DoorbellRinger } from '../ring/doorbell.ts';
 import { FULL, type Producer } from '../ring/producer.ts';
-import { MAX_IN_FLIGHT, MAX_SHAKES_IN_FLIGHT } from './limits.ts';
+import { MAX_CHAT_IN_FLIGHT, MAX_IN_FLIGHT, MAX_SHAKES_IN_FLIGHT } from './limits.ts';
 
 /** SEND, WALLET, RECORDS: what a request for one of them says; what it does not need is 0 or empty. */
 export interface MoreRequest {
@@ -44,6 +44,8 @@ export class WorkerLink {
   readonly #doorbell: DoorbellRinger;
   /** Requests under way that will be answered. */
   #inFlight = 0;
+  /** The same for chat, which is counted apart: its answers have no room kept for them. */
+  #chatInFlight = 0;
   /** Logins and disconnects that found no room: these are never dropped, and nothing overtakes them. */
   #waiting: Int32Array[] = [];
   /** How many of them have been sent already. */
@@ -56,6 +58,10 @@ export class WorkerLink {
 
   get inFlight(): number {
     return this.#inFlight;
+  }
+
+  get chatInFlight(): number {
+    return this.#chatInFlight;
   }
 
   /** Logins and disconnects that still wait for room. */
@@ -118,6 +124,41 @@ export class WorkerLink {
     return true;
   }
 
+  /**
+   * Passes on a request for chat. Returns false if there is no room for it beside everything else that may come.
+   * @param bytes of the packed value in `body`, which is padded to words
+   */
+  requestChat(
+    connection: number,
+    generation: number,
+    userId: number,
+    opcode: number,
+    stampHigh: number,
+    stampLow: number,
+    receivedUs: number,
+    bytes: number,
+    body: Int32Array,
+  ): boolean {
+    const ring = this.#ring;
+    if (this.#chatInFlight >= MAX_CHAT_IN_FLIGHT || this.#waiting.length > 0) return false;
+    if (!ring.hasRoom(MAX_IN_FLIGHT + 1 + ring.countBodySlots(body.length))) return false;
+    const slot = ring.claim();
+    const { words } = ring;
+    words[slot + REQUEST_KIND] = RequestKind.CHAT;
+    words[slot + REQUEST_CONNECTION] = connection;
+    words[slot + REQUEST_GENERATION] = generation;
+    words[slot + REQUEST_USER] = userId;
+    words[slot + REQUEST_PACKET] = opcode;
+    words[slot + REQUEST_STAMP_HIGH] = stampHigh;
+    words[slot + REQUEST_STAMP_LOW] = stampLow;
+    words[slot + REQUEST_RECEIVED] = receivedUs;
+    words[slot + REQUEST_RICH] = bytes;
+    words[slot + REQUEST_BODY] = body.length;
+    ring.claimBody(body);
+    this.#chatInFlight++;
+    return true;
+  }
+
   /** Passes on a login, now or as soon as there is room. */
   login(
     connection: number,
@@ -154,6 +195,11 @@ export class WorkerLink {
   // HOT
   countReplies(count: number): void {
     this.#inFlight -= count;
+  }
+
+  /** An answer to a request for chat has come. */
+  countChatAnswer(): void {
+    this.#chatInFlight--;
   }
 
   /** Publishes what was passed on, and wakes the worker if it sleeps. */

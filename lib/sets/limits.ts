@@ -38,3 +38,28 @@ export const WALLET_RETRY_MS = 100;
 
 /** Commands of main that wait for their answer: main's reply ring has room for twice as many. */
 export const MAX_TRANSFERS_UNDER_WAY = 4000;
+
+/** Chat requests that the service may have from one worker: a fraction of a second of a busy chat, 1 MB at the most. */
+export const MAX_CHAT_UNDER_WAY = 256;
+
+/** The same from one user, so that nobody takes them all: more than a person types. */
+export const MAX_CHAT_UNDER_WAY_PER_USER = 16;
+
+/** How long the service's loop may not turn before it is told of no more, in milliseconds: ten of its beats. */
+export const CHAT_STALL_MS = 1000;
+
+/** How long the service may take to answer, in milliseconds: people wait for no longer. */
+export const CHAT_TIMEOUT_MS = 3000;
+
+/** How long whoever was not served should wait, in milliseconds. */
+export const CHAT_RETRY_AFTER_MS = 500;
+
+/** Frames, and bytes of them, that wait for one user who is not here: an evening of messages; the oldest go first. */
+export const MAX_CHAT_QUEUE_FRAMES_PER_USER = 100;
+export const MAX_CHAT_QUEUE_BYTES_PER_USER = 64 * 1024;
+
+/** The same for all users of one worker, in bytes: 100,000 short messages. */
+export const MAX_CHAT_QUEUE_BYTES = 32 * 1024 * 1024;
+
+/** Users of one worker whose coming and going the chat service can ask to be told: some 50 bytes each. */
+export const MAX_WATCHED_USERS = 200_000;

@@ -2,7 +2,8 @@
 //
 // A reply always has room: an acceptor keeps at most `maxInFlight` requests under way to a worker, and what is no reply is
 // held back when more than that many slots are taken. So nothing here ever waits. A reply that tells of money goes through
-// the journal, behind the record of it, and leaves when that is durable. Main is one acceptor more, behind the others.
+// the journal, behind the record of it, and leaves when that is durable. Main is one acceptor more, behind the others, and the chat
+// service one more behind main.
 
 import assert from 'node:assert/strict';
 import type { EntryWriter } from '../ledger/entry-writer.ts';
@@ -19,31 +20,33 @@ export class Outbox {
   readonly #rings: readonly Producer[];
   readonly #doorbells: readonly DoorbellRinger[];
   readonly #maxInFlight: number;
+  /** The index of main, and of the chat service behind it, among the acceptors. */
+  readonly main: number;
+  readonly chat: number;
 
   /**
-   * @param rings the reply ring to each acceptor, and to main behind them
-   * @param doorbells those of the acceptors and of main, in the same order
+   * @param rings the reply ring to each acceptor, to main behind them, and to the chat service behind main if there is one
+   * @param doorbells those of the same, in the same order
+   * @param main the index of main; left out, there is no chat service
    */
   constructor(
     rings: readonly Producer[],
     doorbells: readonly DoorbellRinger[],
     maxInFlight: number,
     entries: EntryWriter,
+    main = rings.length - 1,
   ) {
     this.#rings = rings;
+    this.main = main;
+    this.chat = main + 1;
     this.#doorbells = doorbells;
     this.#maxInFlight = maxInFlight;
     this.entries = entries;
     this.words = rings[0].words;
     assert(
-      rings.every((ring) => ring.capacity >= 2 * maxInFlight),
+      rings.slice(0, main + 1).every((ring) => ring.capacity >= 2 * maxInFlight),
       'a reply ring holds the replies in flight and as many notices',
     );
-  }
-
-  /** The index of main among the acceptors. */
-  get main(): number {
-    return this.#rings.length - 1;
   }
 
   /** Whether whatever one request may enter into the journal has room there. */
@@ -79,15 +82,32 @@ export class Outbox {
    * @param bodyWords of the body that `addBody` then adds
    */
   claimUnasked(acceptor: number, bodyWords = 0): number {
-    const ring = this.#rings[acceptor];
-    if (ring.countOccupied() + ring.countBodySlots(bodyWords) >= this.#maxInFlight) return FULL;
-    this.words = ring.words;
-    return ring.claim();
+    return this.#claimBelow(this.#maxInFlight, acceptor, bodyWords);
+  }
+
+  /** The same for chat, which leaves half of that room to notices. */
+  claimChat(acceptor: number, bodyWords: number): number {
+    return this.#claimBelow(this.#maxInFlight / 2, acceptor, bodyWords);
   }
 
   /** Adds the body to the message claimed last with `claimUnasked`. */
   addBody(acceptor: number, body: Int32Array): void {
     this.#rings[acceptor].claimBody(body);
+  }
+
+  /** Claims the slot of a message to the chat service, or FULL. @param bodyWords of the body that `addBody` then adds */
+  claimForService(bodyWords: number): number {
+    const ring = this.#rings[this.chat];
+    if (!ring.hasRoom(1 + ring.countBodySlots(bodyWords))) return FULL;
+    this.words = ring.words;
+    return ring.claim();
+  }
+
+  #claimBelow(most: number, acceptor: number, bodyWords: number): number {
+    const ring = this.#rings[acceptor];
+    if (ring.countOccupied() + ring.countBodySlots(bodyWords) >= most) return FULL;
+    this.words = ring.words;
+    return ring.claim();
   }
 
   /** Publishes what was claimed, and wakes those who sleep. */

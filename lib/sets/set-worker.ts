@@ -25,6 +25,8 @@ import {
   RequestKind,
 } from '../protocol/slot-layout.ts';
 import type { CounterWriter } from '../ring/counters.ts';
+import { ServicePulse } from '../ring/service-pulse.ts';
+import { ChatDesk } from './chat-desk.ts';
 import { HOUSEKEEPING_USERS, MAX_USERS_PER_WORKER } from './limits.ts';
 import { NoticeLists } from './notice-lists.ts';
 import type { Outbox } from './outbox.ts';
@@ -65,6 +67,7 @@ export class SetWorker {
   readonly #notices = new NoticeLists(MAX_PENDING_NOTICES);
   readonly #unasked: UnaskedFrames;
   readonly #wallets: Wallets;
+  readonly #chat: ChatDesk;
   readonly #worker: number;
   /** Wins by user in the drop of each slot; made anew when the slot gets another drop. */
   readonly #wins: { dropId: number; byUser: Map<number, number> }[];
@@ -72,7 +75,11 @@ export class SetWorker {
   /** The drop slot that is being looked at, for #mayWin. */
   #dropSlot = 0;
 
-  /** @param worker its index among the workers @param maxUsers only tests give one */
+  /**
+   * @param worker its index among the workers
+   * @param maxUsers only tests give one
+   * @param pulse of the chat service, if there is one @param readMs milliseconds that never go back
+   */
   constructor(
     worker: number,
     drops: DropTable,
@@ -80,6 +87,8 @@ export class SetWorker {
     outbox: Outbox,
     counters: CounterWriter,
     maxUsers = MAX_USERS_PER_WORKER,
+    pulse = new ServicePulse(ServicePulse.allocate()),
+    readMs = () => performance.now(),
   ) {
     this.#worker = worker;
     this.#drops = drops;
@@ -89,12 +98,18 @@ export class SetWorker {
     this.#users = new UserTable(maxUsers);
     this.#unasked = new UnaskedFrames(this.#users, packets, outbox);
     this.#wallets = new Wallets(worker, this.#users, outbox, counters, (userId) => this.#ensureRow(userId));
+    this.#chat = new ChatDesk(worker, this.#users, packets, outbox, counters, pulse, readMs);
     this.#wins = Array.from({ length: MAX_OPEN_DROPS }, () => ({ dropId: 0, byUser: new Map() }));
   }
 
   /** Frames that wait for room in a reply ring. */
   get deferredCount(): number {
     return this.#unasked.waitingCount;
+  }
+
+  /** Whether anything at all waits for room in a ring. */
+  get waitsForRoom(): boolean {
+    return this.deferredCount > 0 || this.#chat.isWaiting;
   }
 
   /** Takes up what its users had at the end of an earlier run. Before the first request. */
@@ -144,6 +159,15 @@ export class SetWorker {
       case RequestKind.WALLET:
         this.#askWallets(acceptor, words, slot, body);
         break;
+      case RequestKind.CHAT:
+        this.#askChat(acceptor, words, slot, body);
+        break;
+      case RequestKind.CHAT_ANSWER:
+      case RequestKind.CHAT_PUSH:
+      case RequestKind.CHAT_WATCH:
+      case RequestKind.CHAT_PACKET:
+        this.#chat.handleService(words, slot, body);
+        break;
       default:
         this.#wallets.handleCommand(acceptor, words, slot, body);
     }
@@ -152,10 +176,12 @@ export class SetWorker {
   /** Sends what found no room before, in its order, as far as there is room now. */
   sendDeferred(): void {
     this.#unasked.sendWaiting();
+    if (this.#chat.isWaiting) this.#chat.sendWaiting();
   }
 
-  /** Takes notices of packets that are over off the lists of some users. Call it now and then. */
+  /** Takes notices of packets that are over off the lists of some users, and looks after chat. Call it now and then. */
   keepHouse(): void {
+    this.#chat.keepTime();
     const rows = Math.min(HOUSEKEEPING_USERS, this.#users.size);
     for (let i = 0; i < rows; i++) {
       this.#housekeepingRow = (this.#housekeepingRow + 1) % this.#users.size;
@@ -188,6 +214,7 @@ export class SetWorker {
       this.#unasked.tell(row, ReplyKind.NOTICE, packetId);
       return true;
     });
+    this.#chat.onSession(row);
   }
 
   #replyToLogin(acceptor: number, words: Int32Array, slot: number, result: LoginResult, notices: number): void {
@@ -204,6 +231,7 @@ export class SetWorker {
     if (row === NO_ROW || !this.#isSession(row, acceptor, words, slot)) return;
     this.#users.acceptors[row] = NO_SESSION;
     this.#countSession(userId, -1);
+    this.#chat.onSession(row);
   }
 
   // HOT
@@ -343,6 +371,16 @@ export class SetWorker {
     const row = this.#users.rowOf(words[slot + REQUEST_USER]);
     if (row === NO_ROW || !this.#isSession(row, acceptor, words, slot)) this.#replyNotLoggedIn(acceptor, words, slot);
     else this.#wallets.handleRequest(acceptor, words, slot, row, body);
+  }
+
+  /** What concerns chat, for a session that stands. */
+  #askChat(acceptor: number, words: Int32Array, slot: number, body: Int32Array): void {
+    const row = this.#users.rowOf(words[slot + REQUEST_USER]);
+    if (row !== NO_ROW && this.#isSession(row, acceptor, words, slot)) {
+      this.#chat.handleRequest(acceptor, words, slot, body);
+    } else {
+      this.#chat.refuseStranger(acceptor, words, slot);
+    }
   }
 
   #ensureRow(userId: number): number {

@@ -116,7 +116,7 @@ export class UnaskedFrames {
 }
 
 /** Writes what every NOTICE says of a packet into a reply's slot. */
-function writeNoticeWords(words: Int32Array, place: number, packetId: number, facts: PacketFacts): void {
+export function writeNoticeWords(words: Int32Array, place: number, packetId: number, facts: PacketFacts): void {
   words[place + REPLY_PACKET] = packetId;
   words[place + REPLY_AMOUNT] = facts.totalCents;
   words[place + REPLY_RESULT] = facts.noteBytes;
@@ -128,7 +128,7 @@ function writeNoticeWords(words: Int32Array, place: number, packetId: number, fa
 }
 
 /** Writes what only the NOTICE of an extended session says. */
-function writeCommitmentWords(words: Int32Array, place: number, facts: PacketFacts): void {
+export function writeCommitmentWords(words: Int32Array, place: number, facts: PacketFacts): void {
   const commitment = commitTo(facts.seed);
   for (let i = 0; i < COMMITMENT_WORDS; i++) words[place + REPLY_COMMITMENT + i] = commitment.readInt32BE(4 * i);
 }

@@ -14,6 +14,9 @@ const COUNTS = [
   'noticesDropped',
   /** Slots of request rings. */
   'slotsTaken',
+  'chatDropped',
+  /** A gauge. */
+  'chatQueued',
   'ringBatches',
   /** A gauge. */
   'ringWaitWorstMicroseconds',

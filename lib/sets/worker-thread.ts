@@ -15,9 +15,16 @@ import { CounterWriter } from '../ring/counters.ts';
 import { DoorbellListener, DoorbellRinger } from '../ring/doorbell.ts';
 import { Producer } from '../ring/producer.ts';
 import type { RingMemory } from '../ring/ring.ts';
+import { ServicePulse } from '../ring/service-pulse.ts';
 import { sharedClockUs } from '../ring/shared-clock.ts';
 import { WAIT_STRATEGIES, type WaitStrategyName } from '../ring/wait-strategy.ts';
-import { BATCH_REQUESTS, HOUSEKEEPING_MS, MAX_DEFERRED, MAX_DEFERRED_BEFORE_REQUESTS } from './limits.ts';
+import {
+  BATCH_REQUESTS,
+  HOUSEKEEPING_MS,
+  MAX_DEFERRED,
+  MAX_DEFERRED_BEFORE_REQUESTS,
+  MAX_USERS_PER_WORKER,
+} from './limits.ts';
 import { Outbox } from './outbox.ts';
 import type { RestoredUsers } from './restored-users.ts';
 import { RingWait } from './ring-wait.ts';
@@ -42,8 +49,19 @@ export interface WorkerThreadData {
   restored: RestoredUsers;
   /** Requests an acceptor may have under way to this worker. */
   maxInFlight: number;
-  /** For each acceptor, in order, and for main behind them: the rings between it and this worker, and how to wake it. */
-  acceptors: { requests: RingMemory; replies: RingMemory; doorbell: SharedArrayBuffer; port: MessagePort }[];
+  /**
+   * For each acceptor, in order, for main behind them, and for the chat service, if there is one: the rings between it and
+   * this worker, and how to wake it. The chat service sleeps in its doorbell, and has no port.
+   */
+  acceptors: {
+    requests: RingMemory;
+    replies: RingMemory;
+    doorbell: SharedArrayBuffer;
+    port: MessagePort | undefined;
+  }[];
+  /** The index of main among them. */
+  main: number;
+  chatPulse: SharedArrayBuffer;
 }
 
 const NO_BODY = new Int32Array(0);
@@ -54,13 +72,18 @@ function run(data: WorkerThreadData): void {
   const waitForWork = WAIT_STRATEGIES[data.waitStrategy];
   const outbox = new Outbox(
     data.acceptors.map(({ replies }) => new Producer(replies)),
-    data.acceptors.map(({ doorbell, port }) => new DoorbellRinger(doorbell, () => port.postMessage(null))),
+    data.acceptors.map(({ doorbell, port }) =>
+      port === undefined ? new DoorbellRinger(doorbell) : new DoorbellRinger(doorbell, () => port.postMessage(null)),
+    ),
     data.maxInFlight,
     new EntryWriter(new Producer(data.entries), new DoorbellRinger(data.journalDoorbell)),
+    data.main,
   );
   const counters = new CounterWriter(data.counters, WORKER_COUNTERS);
   const drops = new DropTable(data.drops);
-  const worker = new SetWorker(data.worker, drops, new PacketTable(data.packets), outbox, counters);
+  const pulse = new ServicePulse(data.chatPulse);
+  const packets = new PacketTable(data.packets);
+  const worker = new SetWorker(data.worker, drops, packets, outbox, counters, MAX_USERS_PER_WORKER, pulse);
   worker.restore(data.restored);
   const requests = data.acceptors.map((acceptor) => new Consumer(acceptor.requests));
   const main = outbox.main;
@@ -76,7 +99,7 @@ function run(data: WorkerThreadData): void {
   const takeBatch = (ring: Consumer, acceptor: number): number => {
     const count = Math.min(ring.available(), BATCH_REQUESTS);
     let taken = 0;
-    if (count > 0 && acceptor !== main) {
+    if (count > 0 && acceptor < main) {
       ringWait.record(ring.words[ring.slotAt(0) + REQUEST_RECEIVED], sharedClockUs());
     }
     while (taken < count && outbox.canRecord()) {
@@ -107,7 +130,7 @@ function run(data: WorkerThreadData): void {
     }
     if (taken > 0) continue;
     if (Atomics.load(stop, 0) === 1) return;
-    const waitsForRoom = worker.deferredCount > 0 || !outbox.canRecord();
+    const waitsForRoom = worker.waitsForRoom || !outbox.canRecord();
     waitForWork(doorbell, hasWork, waitsForRoom ? 1 : HOUSEKEEPING_MS);
   }
 }

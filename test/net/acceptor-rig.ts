@@ -108,6 +108,7 @@ export interface RigOptions {
   sets?: number;
   workers?: number;
   maxConnections?: number;
+  takesChat?: () => boolean;
 }
 
 export class AcceptorRig {
@@ -123,7 +124,7 @@ export class AcceptorRig {
   readonly #replies: Producer[];
   readonly #counters: CounterReader;
 
-  constructor({ sets = 4, workers = 1, maxConnections = 64 }: RigOptions = {}) {
+  constructor({ sets = 4, workers = 1, maxConnections = 64, takesChat = () => true }: RigOptions = {}) {
     const each = <T>(make: () => T): T[] => Array.from({ length: workers }, make);
     const requests = each(() => allocateRing(2 * MAX_IN_FLIGHT, REQUEST_WORDS));
     // Of the workers, of the journal, and of main.
@@ -148,6 +149,7 @@ export class AcceptorRig {
       doorbell: new DoorbellListener(allocateDoorbell()),
       counters: new CounterWriter(counters, ACCEPTOR_COUNTERS),
       answersLosingShakes: true,
+      takesChat,
       serverName: 'rig',
     });
   }

@@ -28,6 +28,7 @@ import { allocateCounters } from '../../lib/ring/counters.ts';
 import { allocateDoorbell, DoorbellRinger } from '../../lib/ring/doorbell.ts';
 import { FULL, Producer } from '../../lib/ring/producer.ts';
 import { allocateRing } from '../../lib/ring/ring.ts';
+import { ServicePulse } from '../../lib/ring/service-pulse.ts';
 import { BATCH_REQUESTS, MAX_DEFERRED_BEFORE_REQUESTS } from '../../lib/sets/limits.ts';
 import { WORKER_COUNTERS } from '../../lib/sets/worker-counters.ts';
 import type { WorkerThreadData } from '../../lib/sets/worker-thread.ts';
@@ -96,6 +97,8 @@ class Bench {
         { requests: memory.requests, replies: memory.replies, doorbell: allocateDoorbell(), port: port2 },
         { requests: memory.commands, replies: memory.mainReplies, doorbell: allocateDoorbell(), port: main.port2 },
       ],
+      main: 1,
+      chatPulse: ServicePulse.allocate(),
     };
     const transferList = [port2, main.port2];
     this.#worker = new Worker(WORKER_FILE, { workerData: data, transferList, execArgv: [] });

@@ -21,6 +21,7 @@ import { allocateCounters, CounterWriter } from '../../lib/ring/counters.ts';
 import { allocateDoorbell, DoorbellRinger } from '../../lib/ring/doorbell.ts';
 import { Producer } from '../../lib/ring/producer.ts';
 import { allocateRing, type RingMemory } from '../../lib/ring/ring.ts';
+import { ServicePulse } from '../../lib/ring/service-pulse.ts';
 import { DEFAULT_SERVER_OPTIONS } from '../../lib/server-options.ts';
 import { restoreUsers } from '../../lib/server-recovery.ts';
 import { REPLY_SHAPE, type ServerMemory } from '../../lib/server-threads.ts';
@@ -250,5 +251,10 @@ function allocateSmall(shape: ServerShape): ServerMemory {
     entries: each(workers + 1, () => ring(shape.entrySlots, ENTRY_WORDS)),
     durableReplies: each(acceptors + 1, () => ring(4 * maxInFlight, REPLY_WORDS)),
     sideReplies: each(acceptors, () => ring(8, REPLY_WORDS)),
+    chatPulse: ServicePulse.allocate(),
+    chatCounters: new SharedArrayBuffer(4),
+    chatDoorbell: allocateDoorbell(),
+    chatPasses: [],
+    chatAnswers: [],
   };
 }

@@ -157,6 +157,11 @@ const options = {
     describe: 'host:port where extended clients are told to go when the server stops',
     defaultDescription: 'the same address',
   },
+  chat: {
+    type: 'string',
+    default: DEFAULTS.chat,
+    describe: 'the chat service: builtin, none, or a module (docs/CHAT.md)',
+  },
   'report-seconds': {
     type: 'number',
     default: 10,
@@ -368,5 +373,6 @@ function toServerOptions(args: Parsed) {
     drainSeconds: args.drainSeconds,
     reconnectSeconds: args.reconnectSeconds,
     drainTo: args.drainTo,
+    chat: args.chat,
   };
 }
