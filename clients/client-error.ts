@@ -20,16 +20,28 @@ export type ClientErrorCode =
   | 'request'
   | 'server';
 
+interface ClientErrorOptions extends ErrorOptions {
+  key?: string;
+  serverCode?: string;
+  retryAfterMs?: number | undefined;
+}
+
 export class ClientError extends Error {
   readonly code: ClientErrorCode;
 
   /** The request key of a send that may have been carried out or not: repeat it with this key. */
   readonly key: string | undefined;
 
-  constructor(code: ClientErrorCode, message: string, options: ErrorOptions & { key?: string } = {}) {
+  /** With `server`: the code of the server's ERROR, and how long to wait before asking again, if it says. */
+  readonly serverCode: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ClientErrorCode, message: string, options: ClientErrorOptions = {}) {
     super(message, options);
     this.name = 'ClientError';
     this.code = code;
     this.key = options.key;
+    this.serverCode = options.serverCode;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }

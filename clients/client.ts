@@ -10,6 +10,16 @@ import { EventEmitter } from 'node:events';
 import { connect as connectSocket, isIP, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
+import {
+  type ChatMessage,
+  ChatPush,
+  FIRST_CHAT_OPCODE,
+  type FriendEvent,
+  type GroupEvent,
+  type GroupPacket,
+  isChatPush,
+  type PresenceEvent,
+} from '../lib/protocol/chat.ts';
 import { readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../lib/protocol/classic-layout.ts';
 import {
@@ -34,6 +44,7 @@ import { CLIENT_RULES, FrameFault } from '../lib/protocol/frame-rules.ts';
 import { MAX_USER_ID } from '../lib/protocol/limits.ts';
 import { packFrame, unpackBody } from '../lib/protocol/message-pack.ts';
 import { FIRST_EXTENDED_OPCODE, LoginResult, Opcode, ShakeResult } from '../lib/protocol/opcodes.ts';
+import { ClientChat } from './client-chat.ts';
 import { ClientError } from './client-error.ts';
 import { type ClientOptions, DEFAULT_CLIENT_OPTIONS } from './client-options.ts';
 import type { GrabResult, SendRequest, SendResult, ShakeResultOf } from './client-results.ts';
@@ -71,6 +82,14 @@ export interface HongbaoClientEvents {
   'server-error': [ErrorBody];
   /** The server asks for patience; only sessions opened with `hello` are told. The client obeys by itself. */
   'slow-down': [SlowDown];
+  /** What the chat service tells; see chat.ts. Only sessions opened with `hello` are told. */
+  message: [ChatMessage];
+  friend: [FriendEvent];
+  group: [GroupEvent];
+  'group-packet': [GroupPacket];
+  presence: [PresenceEvent];
+  /** Any frame that a chat service pushes, those above too. */
+  'chat-push': [{ opcode: number; body: unknown }];
 }
 
 /** How the session was opened, to open it again. */
@@ -80,6 +99,8 @@ type Session = { kind: 'login'; userId: number } | { kind: 'hello'; userId: numb
 const LONGEST_REQUEST = GRAB_BYTES;
 
 export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
+  /** Messages, friends and groups. */
+  readonly chat = new ClientChat((opcode, body) => this.#requestExtended(opcode, body));
   readonly #options: ClientOptions;
   readonly #pending: PendingRequests;
   readonly #plan: ReconnectPlan;
@@ -239,7 +260,7 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     return reply;
   }
 
-  #requestExtended(opcode: Opcode, body: unknown): Promise<unknown> {
+  #requestExtended(opcode: number, body: unknown): Promise<unknown> {
     const stamp = this.#pending.nextStamp();
     return this.#request(stamp, packFrame(opcode, stampHighOf(stamp), stamp, body));
   }
@@ -341,6 +362,11 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
       this.#pending.settle(bytes, offset, body);
       return true;
     }
+    if (opcode >= FIRST_CHAT_OPCODE && body !== undefined) {
+      if (isChatPush(opcode)) this.#onPush(opcode, body);
+      else this.#pending.settle(bytes, offset, body);
+      return true;
+    }
     if (typeof body !== 'object' || body === null || Array.isArray(body)) return false;
     if (opcode === Opcode.RICH_NOTICE) this.emit('notice', body as RichNotice);
     else if (opcode === Opcode.ERROR) this.#onError(bytes, offset, body as ErrorBody);
@@ -353,8 +379,18 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     return true;
   }
 
+  #onPush(opcode: number, body: unknown): void {
+    this.emit('chat-push', { opcode, body });
+    if (opcode === ChatPush.MESSAGE) this.emit('message', body as ChatMessage);
+    else if (opcode === ChatPush.FRIEND) this.emit('friend', body as FriendEvent);
+    else if (opcode === ChatPush.GROUP) this.emit('group', body as GroupEvent);
+    else if (opcode === ChatPush.PACKET) this.emit('group-packet', body as GroupPacket);
+    else if (opcode === ChatPush.PRESENCE) this.emit('presence', body as PresenceEvent);
+  }
+
   #onError(bytes: Uint8Array, offset: number, body: ErrorBody): void {
-    const error = new ClientError('server', `${body.code}: ${body.message}`);
+    const { code, message, retryAfterMs } = body;
+    const error = new ClientError('server', `${code}: ${message}`, { serverCode: code, retryAfterMs });
     if (this.#pending.fail(bytes, offset, error)) return;
     if (body.code === 'auth') this.#onRefusedToken(body);
     else if (body.code === 'replaced') this.#onReplaced();
