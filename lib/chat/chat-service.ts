@@ -34,7 +34,7 @@ export interface ServiceOutbox {
 export interface ChatService {
   /**
    * Answers a request with the body of a frame whose opcode is the request's plus one. Requests of one user come one at a time,
-   * in order; an answer that takes longer than 3 s comes too late. To throw means that there is no answer.
+   * in order; an answer that takes longer than 5 s comes too late. To throw means that there is no answer.
    */
   handle(request: ServiceRequest): unknown | Promise<unknown>;
   /** A watched user has come or gone, or this is how it is. */

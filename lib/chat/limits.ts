@@ -23,7 +23,7 @@ export const RETRY_AFTER_MS = 500;
 /** Messages taken from one ring before the others, and the event loop, get their turn. */
 export const BATCH_MESSAGES = 64;
 
-/** How often the thread shows that its loop turns, in milliseconds: a tenth of what the workers put up with. */
+/** How often the thread shows that its loop turns, in milliseconds: a small part of what the workers put up with. */
 export const BEAT_MS = 100;
 
 /** How long a worker may take to tell of a packet, in milliseconds: it is asked over a ring, and loses what is asked when a service ends. */

@@ -31,6 +31,8 @@ export class ConnectionTable {
   readonly rich: Uint8Array;
   /** Requests under way to workers. */
   readonly inFlight: Uint16Array;
+  /** The same for chat, which is counted apart. */
+  readonly chatInFlight: Uint8Array;
   /** The second in which the present state with a time limit began. */
   readonly sinceTick: Int32Array;
   /** The second in which an extended session was last asked for patience; 0 for never. */
@@ -48,6 +50,7 @@ export class ConnectionTable {
     this.sets = new Int32Array(capacity);
     this.rich = new Uint8Array(capacity);
     this.inFlight = new Uint16Array(capacity);
+    this.chatInFlight = new Uint8Array(capacity);
     this.sinceTick = new Int32Array(capacity);
     this.toldTick = new Int32Array(capacity);
     this.#free = new Int32Array(capacity);
@@ -67,6 +70,7 @@ export class ConnectionTable {
     this.userIds[connection] = NO_USER;
     this.rich[connection] = 0;
     this.inFlight[connection] = 0;
+    this.chatInFlight[connection] = 0;
     this.sinceTick[connection] = tick;
     this.toldTick[connection] = 0;
     return connection;

@@ -81,5 +81,8 @@ export const SLOW_DOWN_AGAIN_SECONDS = 3;
 /** Chat requests that one acceptor may have under way to one worker: beside all others, and never in their place. */
 export const MAX_CHAT_IN_FLIGHT = 256;
 
+/** The same of one connection, so that nobody takes them all: more than a person types. */
+export const MAX_CHAT_IN_FLIGHT_PER_CONNECTION = 16;
+
 /** How long whoever asked for chat while there is none should wait, in milliseconds. */
 export const CHAT_RETRY_AFTER_MS = 500;

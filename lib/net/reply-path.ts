@@ -151,6 +151,8 @@ export class ReplyPath {
       const timed = LATENCY_OF[kind];
       if (timed !== undefined) latency.record(timed, (nowUs - words[slot + REPLY_RECEIVED]) | 0, 1);
       if (isLive) table.inFlight[connection]--;
+    } else if (kind === ReplyKind.CHAT && isLive) {
+      table.chatInFlight[connection]--;
     }
     if (!isLive || table.states[connection] === ConnectionState.CLOSING) {
       counters.add(AcceptorCount.repliesStale, 1);

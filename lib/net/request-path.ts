@@ -30,7 +30,13 @@ import type { CounterWriter } from '../ring/counters.ts';
 import { AcceptorCount } from './acceptor-counters.ts';
 import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
-import { BUSY_MESSAGE, CHAT_RETRY_AFTER_MS, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
+import {
+  BUSY_MESSAGE,
+  CHAT_RETRY_AFTER_MS,
+  MAX_CHAT_IN_FLIGHT_PER_CONNECTION,
+  MAX_IN_FLIGHT_PER_CONNECTION,
+  RETRY_AFTER_MS,
+} from './limits.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Shed, type Shedder } from './shedder.ts';
 import type { MoreRequest, WorkerLink } from './worker-link.ts';
@@ -302,9 +308,16 @@ export class RequestPath implements FrameSink {
       this.#keeper.sendError(connection, 'unavailable', stampHigh, stampLow, CHAT_RETRY_AFTER_MS);
       return;
     }
-    const body = new Int32Array(Math.ceil((end - start) / 4));
-    new Uint8Array(body.buffer).set(bytes.subarray(start, end));
+    if (this.#passChat(connection, opcode, stampHigh, stampLow, bytes.subarray(start, end))) return;
+    this.#counters.add(AcceptorCount.chatBusy, 1);
+    this.#keeper.sendError(connection, 'busy', stampHigh, stampLow, CHAT_RETRY_AFTER_MS);
+  }
+
+  #passChat(connection: number, opcode: number, stampHigh: number, stampLow: number, value: Uint8Array): boolean {
     const table = this.#table;
+    if (table.chatInFlight[connection] >= MAX_CHAT_IN_FLIGHT_PER_CONNECTION) return false;
+    const body = new Int32Array(Math.ceil(value.length / 4));
+    new Uint8Array(body.buffer).set(value);
     const passed = this.#linkOf(connection).requestChat(
       connection,
       table.generations[connection],
@@ -313,12 +326,11 @@ export class RequestPath implements FrameSink {
       stampHigh,
       stampLow,
       this.receivedUs,
-      end - start,
+      value.length,
       body,
     );
-    if (passed) return;
-    this.#counters.add(AcceptorCount.chatBusy, 1);
-    this.#keeper.sendError(connection, 'busy', stampHigh, stampLow, CHAT_RETRY_AFTER_MS);
+    if (passed) table.chatInFlight[connection]++;
+    return passed;
   }
 
   /** Passes on what concerns the user's own money; false, and counted, if there is no room for it. */

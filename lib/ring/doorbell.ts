@@ -47,7 +47,10 @@ export class DoorbellListener {
     Atomics.wait(this.words, STATE_WORD, SLEEPING, timeoutMs);
   }
 
-  /** The same for a thread with an event loop, which goes on turning meanwhile; its producers wake it as one that blocks. */
+  /**
+   * The same for a thread with an event loop, which goes on turning meanwhile; its producers wake it as one that blocks. It
+   * keeps no loop alive.
+   */
   async sleepInLoop(timeoutMs: number): Promise<void> {
     const wait = Atomics.waitAsync(this.words, STATE_WORD, SLEEPING, timeoutMs);
     if (wait.async) await wait.value;

@@ -45,11 +45,11 @@ export const MAX_CHAT_UNDER_WAY = 256;
 /** The same from one user, so that nobody takes them all: more than a person types. */
 export const MAX_CHAT_UNDER_WAY_PER_USER = 16;
 
-/** How long the service's loop may not turn before it is told of no more, in milliseconds: ten of its beats. */
-export const CHAT_STALL_MS = 1000;
+/** How long the service's loop may not turn before it is told of no more, in milliseconds: more than a busy machine makes it. */
+export const CHAT_STALL_MS = 2000;
 
 /** How long the service may take to answer, in milliseconds: people wait for no longer. */
-export const CHAT_TIMEOUT_MS = 3000;
+export const CHAT_TIMEOUT_MS = 5000;
 
 /** How long whoever was not served should wait, in milliseconds. */
 export const CHAT_RETRY_AFTER_MS = 500;
