@@ -87,7 +87,8 @@ export class BuiltInChat implements ChatService {
     if (isOnline === this.#online.has(userId)) return;
     if (isOnline) this.#online.add(userId);
     else this.#online.delete(userId);
-    this.#tellPresence(userId, [...this.#book.person(userId).friends]);
+    const here = this.#tellPresence(userId, [...this.#book.person(userId).friends]);
+    if (isOnline && here.length > 0) this.#pushPresence([userId], { users: here, online: true });
   }
 
   /** Answers a key that came before as it was answered then. */
@@ -255,12 +256,16 @@ export class BuiltInChat implements ChatService {
     this.#tell<GroupEvent>(othersIn(group, byId), ChatPush.GROUP, { event, groupId, name, users });
   }
 
-  /** Those who are away need not be told: they ask for their friends when they come. */
-  #tellPresence(userId: number, friends: number[]): void {
+  /** Tells friends who are here that a user has come or gone. Returns who they are. */
+  #tellPresence(userId: number, friends: number[]): number[] {
     const here = friends.filter((friend) => this.#online.has(friend));
-    if (here.length === 0) return;
-    const event: PresenceEvent = { userId, online: this.#online.has(userId) };
-    this.#outbox.push(here, ChatPush.PRESENCE, event, true);
+    if (here.length > 0) this.#pushPresence(here, { users: [userId], online: this.#online.has(userId) });
+    return here;
+  }
+
+  /** Those who are away need not be told: they are told who is here when they come. */
+  #pushPresence(toIds: number[], event: PresenceEvent): void {
+    this.#outbox.push(toIds, ChatPush.PRESENCE, event, true);
   }
 }
 

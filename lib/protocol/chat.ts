@@ -117,8 +117,8 @@ export interface GroupPacket extends RichNotice {
   groupId: number;
 }
 
-/** Push PRESENCE: a friend has come or gone. */
+/** Push PRESENCE: friends have come or gone; and, to one who has come himself, those who are here. */
 export interface PresenceEvent {
-  userId: number;
+  users: number[];
   online: boolean;
 }

@@ -191,13 +191,26 @@ t.test('friends who are here are told who comes and goes', (t) => {
   rig.chat.onPresence(1, true);
   t.equal(rig.outbox.pushes.size, 0, 'nobody is here to be told');
   rig.chat.onPresence(2, true);
-  t.same(rig.outbox.take(1), [{ opcode: ChatPush.PRESENCE, body: { userId: 2, online: true } }]);
+  t.same(rig.outbox.take(1), [{ opcode: ChatPush.PRESENCE, body: { users: [2], online: true } }]);
+  t.same(rig.outbox.take(2), [{ opcode: ChatPush.PRESENCE, body: { users: [1], online: true } }], 'who is here');
   rig.chat.onPresence(2, true);
   t.same(rig.outbox.take(1), [], 'nothing has changed');
   t.match(rig.ask(3, ChatRequest.FRIENDS).friends, [{ userId: 1, online: true }]);
   rig.chat.onPresence(2, false);
-  t.same(rig.outbox.take(1), [{ opcode: ChatPush.PRESENCE, body: { userId: 2, online: false } }]);
-  t.equal(rig.outbox.transient, 2, 'not kept for those who are away');
+  t.same(rig.outbox.take(1), [{ opcode: ChatPush.PRESENCE, body: { users: [2], online: false } }]);
+  t.equal(rig.outbox.transient, 3, 'not kept for those who are away');
+  t.end();
+});
+
+t.test('two who become friends while they are here see each other, whoever is known to be here first', (t) => {
+  const rig = new Rig().befriend(1, 3).befriend(2, 4);
+  rig.chat.onPresence(1, true);
+  rig.chat.onPresence(2, true);
+  rig.ask(1, ChatRequest.FRIEND_ASK, { userId: 2 });
+  for (const user of [1, 2]) rig.outbox.take(user);
+  rig.ask(2, ChatRequest.FRIEND_ACCEPT, { userId: 1 });
+  t.match(rig.outbox.take(1), [{ opcode: ChatPush.FRIEND }, { body: { users: [2], online: true } }]);
+  t.match(rig.outbox.take(2), [{ body: { users: [1], online: true } }]);
   t.end();
 });
 

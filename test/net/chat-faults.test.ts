@@ -47,7 +47,7 @@ t.test(
       { userId: ANNE, opcode: 0x0200 },
       'who asks is known from the session',
     );
-    const blocked = outcomeOf(ask(ben, { do: 'block', ms: 6000 }));
+    const blocked = outcomeOf(ask(ben, { do: 'block', ms: 4500 }));
     const waiting = outcomeOf(ask(anne, { do: 'echo' }));
     await checkMoneyGoesOn(t, server, anne);
     t.equal(await blocked, 'unavailable', 'what it had is answered');

@@ -1,12 +1,15 @@
 // Chat over real sockets, on every shape of server: messages, friends, groups, packets in a group, and who is away.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { HongbaoClient } from '../../clients/client.ts';
 import { ClientError } from '../../clients/client-error.ts';
 import type { ChatMessage, GroupPacket } from '../../lib/protocol/chat.ts';
 import type { Server } from '../../lib/server.ts';
 import { waitFor } from './raw-client.ts';
-import { call, join, serve } from './test-server.ts';
+import { call, join as enter, serve } from './test-server.ts';
 
 const shapes: [acceptors: number, workers: number, sets: number][] = [
   [1, 1, 1],
@@ -38,7 +41,7 @@ function messagesOf(client: HongbaoClient): ChatMessage[] {
 for (const [acceptors, workers, sets] of shapes) {
   t.test(`three users talk: ${acceptors} acceptors, ${workers} workers, ${sets} SETs`, async (t) => {
     const server = await serve(t, { acceptors, workers, sets });
-    const [anne, ben, cai] = await Promise.all([ANNE, BEN, CAI].map((user) => join(t, server, user, 'hello')));
+    const [anne, ben, cai] = await Promise.all([ANNE, BEN, CAI].map((user) => enter(t, server, user, 'hello')));
     const toBen = listen(ben);
     const presence: unknown[] = [];
     anne.on('presence', (event) => presence.push(event));
@@ -47,7 +50,7 @@ for (const [acceptors, workers, sets] of shapes) {
     t.same(toBen[0].body, { event: 'asked', userId: ANNE });
     t.same(await ben.chat.acceptFriend(ANNE), { status: 'OK' });
     await waitFor('Anne to see Ben', () => presence.length > 0);
-    t.same(presence[0], { userId: BEN, online: true });
+    t.same(presence[0], { users: [BEN], online: true });
     t.same((await anne.chat.friends()).friends, [{ userId: BEN, online: true }]);
 
     const messages = messagesOf(ben);
@@ -109,13 +112,13 @@ async function checkGroupPacket(
 
 t.test('messages wait for who is away or has a classic session, and follow WELCOME in their order', async (t) => {
   const server = await serve(t, { workers: 2, acceptors: 2 });
-  const anne = await join(t, server, ANNE, 'hello');
-  const first = await join(t, server, BEN, 'hello');
+  const anne = await enter(t, server, ANNE, 'hello');
+  const first = await enter(t, server, BEN, 'hello');
   await befriend(anne, ANNE, first, BEN);
   first.close();
   await waitFor('Ben to be gone', async () => (await server.status()).sessions === 1);
   for (let n = 0; n < 3; n++) await anne.chat.message(BEN, `away ${n}`);
-  const classic = await join(t, server, BEN, 'login');
+  const classic = await enter(t, server, BEN, 'login');
   await anne.chat.message(BEN, 'classic');
   t.equal((await classic.chat.message(ANNE, 'from a classic session')).status, 'OK', 'he can ask, and is answered');
   t.equal((await server.status()).chat.queued, 4);
@@ -137,8 +140,8 @@ t.test('messages wait for who is away or has a classic session, and follow WELCO
 
 t.test("one user's requests are served in the order in which they were sent, also right behind HELLO", async (t) => {
   const server = await serve(t, { workers: 2 });
-  const anne = await join(t, server, ANNE, 'hello');
-  const ben = await join(t, server, BEN, 'hello');
+  const anne = await enter(t, server, ANNE, 'hello');
+  const ben = await enter(t, server, BEN, 'hello');
   await befriend(anne, ANNE, ben, BEN);
   const messages = messagesOf(ben);
   const answers = await Promise.all(Array.from({ length: 15 }, (_, n) => anne.chat.message(BEN, `${n}`)));
@@ -155,14 +158,14 @@ t.test("one user's requests are served in the order in which they were sent, als
 
 t.test('the same key is answered as before, on another connection too, and told once', async (t) => {
   const server = await serve(t);
-  const anne = await join(t, server, ANNE, 'hello');
-  const ben = await join(t, server, BEN, 'hello');
+  const anne = await enter(t, server, ANNE, 'hello');
+  const ben = await enter(t, server, BEN, 'hello');
   await befriend(anne, ANNE, ben, BEN);
   const messages = messagesOf(ben);
   const first = await anne.chat.message(BEN, 'once', 'key-1');
-  const again = await (await join(t, server, ANNE, 'hello')).chat.message(BEN, 'once', 'key-1');
+  const again = await (await enter(t, server, ANNE, 'hello')).chat.message(BEN, 'once', 'key-1');
   t.same(again, first);
-  const third = await join(t, server, ANNE, 'hello');
+  const third = await enter(t, server, ANNE, 'hello');
   t.equal((await third.chat.message(BEN, 'twice', 'key-1')).status, 'KEY_REUSED');
   await third.chat.message(BEN, 'end');
   await waitFor('the end', () => messages.some(({ text }) => text === 'end'));
@@ -173,15 +176,17 @@ t.test('the same key is answered as before, on another connection too, and told 
 });
 
 t.test('friends and groups are there after a restart of the server', async (t) => {
-  const data = t.testdir({});
+  // Not testdir, which every server of a test empties.
+  const data = mkdtempSync(join(tmpdir(), 'hongbao-chat-'));
+  t.teardown(() => rmSync(data, { recursive: true }));
   const server = await serve(t, { data });
-  const anne = await join(t, server, ANNE, 'hello');
-  const ben = await join(t, server, BEN, 'hello');
+  const anne = await enter(t, server, ANNE, 'hello');
+  const ben = await enter(t, server, BEN, 'hello');
   await befriend(anne, ANNE, ben, BEN);
   const { groupId } = await anne.chat.createGroup('g', [BEN]);
   await server.stop();
   const later = await serve(t, { data });
-  const again = await join(t, later, BEN, 'hello');
+  const again = await enter(t, later, BEN, 'hello');
   t.same((await again.chat.friends()).friends, [{ userId: ANNE, online: false }]);
   t.same((await again.chat.groups(groupId)).groups, [{ groupId, name: 'g', users: [ANNE, BEN] }]);
 });
@@ -189,7 +194,7 @@ t.test('friends and groups are there after a restart of the server', async (t) =
 t.test('a server without chat answers unavailable, and serves everything else', async (t) => {
   const server = await serve(t, { chat: 'none' });
   for (const kind of ['login', 'hello'] as const) {
-    const client = await join(t, server, ANNE, kind);
+    const client = await enter(t, server, ANNE, kind);
     const error = await client.chat.friends().catch((error: unknown) => error);
     t.ok(error instanceof ClientError);
     t.match(error, { code: 'server', serverCode: 'unavailable', retryAfterMs: 500 });
@@ -205,7 +210,7 @@ t.test('a server without chat answers unavailable, and serves everything else', 
 
 t.test('the client refuses what is no request for chat, or too long for one', async (t) => {
   const server = await serve(t, { chat: 'none' });
-  const client = await join(t, server, ANNE, 'hello');
+  const client = await enter(t, server, ANNE, 'hello');
   for (const opcode of [0x0120, 0x0201, 0x0280]) await t.rejects(client.chat.request(opcode, {}), { code: 'request' });
   await t.rejects(client.chat.request(0x0200, 'x'.repeat(4000)), { code: 'request' });
   await t.rejects(client.chat.request(0x0200, 'x'.repeat(3985)), { code: 'server' }, 'the longest');
