@@ -174,7 +174,7 @@ export class LoadEngine implements FrameSink, LinkHandler {
         this.#onLoginResult(index, readUint32(bytes, offset + BODY_OFFSET + 4));
         break;
       default:
-        this.#onExtended(index, bytes, offset, length, opcode);
+        this.#onExtended(index, bytes, offset, opcode, unpackBody(bytes, offset, length));
     }
     return true;
   }
@@ -266,8 +266,11 @@ export class LoadEngine implements FrameSink, LinkHandler {
   }
 
   /** What users hear who logged in with HELLO. */
-  #onExtended(index: number, bytes: Uint8Array, offset: number, length: number, opcode: number): void {
-    const body = unpackBody(bytes, offset, length);
+  #onExtended(index: number, bytes: Uint8Array, offset: number, opcode: number, body: unknown): void {
+    if (this.#key === undefined || typeof body !== 'object' || body === null) {
+      this.totals.unexpected++;
+      return;
+    }
     switch (opcode) {
       case Opcode.RICH_NOTICE:
         this.totals.notices++;

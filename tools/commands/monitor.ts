@@ -7,7 +7,6 @@ import { isLoopback } from '../../lib/access/loopback.ts';
 import { Monitor } from '../../lib/monitor/monitor.ts';
 import { makeRunHeader } from '../../lib/monitor/run-header.ts';
 import { RunLog } from '../../lib/monitor/run-log.ts';
-import { openGate } from '../../lib/server-access.ts';
 import { CONTROL_AUTHS } from '../../lib/server-options.ts';
 import { SERVER_NAME } from '../../lib/version.ts';
 import { checkWhole } from '../check-whole.ts';
@@ -48,7 +47,7 @@ async function monitor(args: ArgumentsCamelCase<MonitorArguments>): Promise<void
   const gathered = new Monitor(runLog);
   // Loaded only when it is needed: --help and mistakes answer at once.
   const { buildMonitorServer } = await import('../../lib/control/monitor-server.ts');
-  const app = buildMonitorServer(gathered, SERVER_NAME, args.host, logError, openMonitorGate(args, log));
+  const app = buildMonitorServer(gathered, SERVER_NAME, args.host, logError, await openMonitorGate(args, log));
   const address = await app.listen({ host: args.host, port: args.port }).catch((error: Error) => {
     throw new UsageError(`cannot listen on ${args.host}:${args.port}: ${error.message}`);
   });
@@ -62,7 +61,8 @@ async function monitor(args: ArgumentsCamelCase<MonitorArguments>): Promise<void
   process.once('SIGTERM', stop);
 }
 
-function openMonitorGate({ host, auth, data }: ArgumentsCamelCase<MonitorArguments>, log: Logger) {
+async function openMonitorGate({ host, auth, data }: ArgumentsCamelCase<MonitorArguments>, log: Logger) {
+  const { openGate } = await import('../../lib/server-access.ts');
   const isGuarded = auth === 'token' || !isLoopback(host);
   try {
     if (isGuarded) mkdirSync(data, { recursive: true });
