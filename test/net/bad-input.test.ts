@@ -40,7 +40,7 @@ const illFramed: Record<string, Buffer> = {
   'a HELLO one byte over the longest frame': frame(Opcode.HELLO, Buffer.alloc(MAX_FRAME_BYTES - 11)),
   'the opcode between the classic ones and the extended ones': frame(7, words(1)),
   'an opcode above all others': frame(0xffff, words(1)),
-  'an opcode of the back-end service, which there is none': frame(0x0200, pack('hi')),
+  'an opcode that only the chat service answers with': frame(0x0201, pack('hi')),
   'an opcode that only servers send': frame(Opcode.SHAKE_RESULT, words(1, ShakeResult.WON, 1, 100)),
 };
 

@@ -59,7 +59,7 @@ t.test('a classic session logs in, shakes, is told of a packet and grabs it', as
 
   const { grabs, requests, sessions, users, money, notices, shakes } = await server.status();
   t.match(grabs, { won: 1, wonCents: 300, repeat: 1 });
-  t.strictSame(requests, { login: 1, shake: 1, grab: 2, hello: 0, ping: 0, send: 0, wallet: 0, records: 0 });
+  t.strictSame(requests, { login: 1, shake: 1, grab: 2, hello: 0, ping: 0, send: 0, wallet: 0, records: 0, chat: 0 });
   t.strictSame([sessions, users], [1, 3], 'users are also those who were only invited');
   t.strictSame([notices.sent, shakes.none], [1, 1]);
   t.strictSame(money, { funded: 900, claimed: 300, refunded: 0, outstanding: 600, difference: 0 });
