@@ -81,7 +81,7 @@ t.test('what contradicts itself, or has no room, is refused; nothing is created 
 
 t.test('a drop that is closed half-way refunds what nobody won', async (t) => {
   const client = await join(t, server, 1);
-  const spec = { count: 100, rate: 400, budget: 10_000 };
+  const spec = { count: 100, rate: 60, budget: 10_000 };
   const created = await post('/drops', spec);
   t.equal(created.status, 201);
   const { id } = created.body;

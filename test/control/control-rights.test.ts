@@ -54,6 +54,7 @@ const bodies: Record<string, object> = {
   '/users/:id/withdraw': { cents: 1, key: 'k' },
   '/clients/qps': { qps: 1 },
   '/samples': [],
+  '/level': { level: 1 },
 };
 
 const ask = async (method: string, url: string, token?: string, more: Record<string, string> = {}) => {
