@@ -9,7 +9,7 @@ import { readTokenKeys, retireKey, rotateKeys } from '../../lib/access/token-key
 import { LoginResult, Opcode } from '../../lib/protocol/opcodes.ts';
 import type { Server } from '../../lib/server.ts';
 import { frame, grab, hello, login, PATIENCE_MS, ping, RawClient, shake, waitFor, within } from './raw-client.ts';
-import { checkClose, serve } from './test-server.ts';
+import { checkClose, serve, waitForOpen } from './test-server.ts';
 
 t.setTimeout(300_000);
 
@@ -22,6 +22,9 @@ const keyOf = (server: Server): TokenKey => readTokenKeys(server.options.data).a
 const tokenOf = (server: Server, userId: number, life = 3600) => signToken(keyOf(server), userId, seconds() + life);
 
 const server = await serve(t, { auth: 'token' });
+
+// What is counted is counted over all tests: each starts when nobody is there.
+t.beforeEach(() => waitForOpen(server, 0));
 
 /** Sends a HELLO that is refused, and checks what is answered and counted. */
 async function refuse(t: Test, what: string, bytes: Buffer): Promise<void> {
