@@ -32,6 +32,7 @@ export interface Judgement {
 
 const HEADER_BYTES = 12;
 const MOST_BYTES = 16_384;
+const MOST_CHAT_BYTES = 4000;
 const MOST_USER_ID = 2 ** 31 - 1;
 
 /** Frames that a server accepts, with their one length; 0 = extended. */
@@ -46,6 +47,11 @@ const LENGTHS = new Map([
   [0x0124, 0],
 ]);
 
+/** Requests for chat: passed on as they are, if their body is well formed. */
+function isChat(opcode: number): boolean {
+  return opcode >= 0x0200 && opcode < 0x0280 && opcode % 2 === 0;
+}
+
 /** Judges all bytes of a connection. */
 export function judgeStream(stream: Buffer): Judgement {
   const judge = new StreamJudge();
@@ -54,8 +60,8 @@ export function judgeStream(stream: Buffer): Judgement {
     const length = stream.readUInt16BE(at);
     const opcode = stream.readUInt16BE(at + 2);
     const rule = LENGTHS.get(opcode);
-    const isLegal =
-      rule !== undefined && (rule === 0 ? length >= HEADER_BYTES && length <= MOST_BYTES : length === rule);
+    const mostBytes = rule === 0 ? MOST_BYTES : isChat(opcode) ? MOST_CHAT_BYTES : 0;
+    const isLegal = length === rule || (length >= HEADER_BYTES && length <= mostBytes);
     judge.result.faultAt = at;
     if (!isLegal) judge.result.fault = 'frame';
     else if (stream.length - at < length) break;
@@ -102,8 +108,9 @@ class StreamJudge {
       return undefined;
     }
     const body = readBody(frame.subarray(HEADER_BYTES));
-    if (body !== undefined && !body.isSure && opcode !== 0x0110) result.isSure = false;
+    if (body !== undefined && !body.isSure && opcode !== 0x0110 && !isChat(opcode)) result.isSure = false;
     const value = body?.value;
+    if (isChat(opcode)) return body === undefined ? 'body' : this.#needSession();
     switch (opcode) {
       case 0x0100:
         return this.#hello(value, at);

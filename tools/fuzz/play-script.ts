@@ -17,7 +17,10 @@ export interface Played {
 }
 
 const ERROR = 0x0112;
-const UNASKED = new Set([0x0004, 0x0104]);
+const UNASKED = new Set([0x0004, 0x0104, 0x0113, 0x0114]);
+
+/** What chat pushes. */
+const FIRST_PUSH = 0x0280;
 const PONG = 0x0111;
 const SHAKE_RESULT = 0x0003;
 
@@ -63,7 +66,7 @@ class Received {
   #take(frame: Buffer): void {
     const opcode = frame.readUInt16BE(2);
     this.opcodes.set(opcode, (this.opcodes.get(opcode) ?? 0) + 1);
-    if (UNASKED.has(opcode)) return;
+    if (UNASKED.has(opcode) || opcode >= FIRST_PUSH) return;
     if (opcode === ERROR) {
       const code = (readBody(frame.subarray(12))?.value as Map<string, unknown> | undefined)?.get('code');
       if (ENDS.has(code as string)) {
