@@ -15,6 +15,9 @@ import { WORKER_COUNTERS, WorkerCount } from './sets/worker-counters.ts';
 /** The share of the latest beat in the rate at which a worker takes requests. */
 const RATE_SHARE = 0.3;
 
+/** Fewer requests than these waiting say nothing of load, however long: a busy machine lets a thread wait for its turn. */
+const LEAST_WAITING = 64;
+
 /** A wait is not told apart beyond this, in microseconds. */
 const MOST_WAIT_US = 60_000_000;
 
@@ -108,7 +111,8 @@ export class ServerLevels {
         waiting += ringFill * slotsOf(ring);
       }
       worker.stalledMs = waiting > 0 && taken === 0 ? worker.stalledMs + passedMs : 0;
-      const byRate = waiting === 0 ? 0 : worker.rate === 0 ? MOST_WAIT_US : waiting / worker.rate;
+      if (waiting < LEAST_WAITING) continue;
+      const byRate = worker.rate === 0 ? MOST_WAIT_US : waiting / worker.rate;
       // A few that wait for one that takes long: the rate of better times says nothing then.
       waitUs = Math.max(waitUs, worker.stalledMs > 0 ? worker.stalledMs * 1000 : byRate);
     }
