@@ -263,6 +263,7 @@ for (const name of ['acceptor-thread', 'worker-thread', 'journal-thread']) {
     const started = threads.slice(first);
     t.strictSame(started.map(({ threadName }) => threadName).sort(), [
       'acceptor-thread',
+      'chat-thread',
       'journal-thread',
       'worker-thread',
     ]);
