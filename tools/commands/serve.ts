@@ -118,7 +118,9 @@ const options = {
   },
   'monitor-token': {
     type: 'string',
+    default: DEFAULTS.monitorToken,
     describe: 'control token that this other monitor asks for; better in HONGBAO_CONTROL_TOKEN, which ps does not show',
+    defaultDescription: 'none',
   },
   wallet: {
     type: 'string',
@@ -363,7 +365,7 @@ function toServerOptions(args: Parsed) {
     samples: args.samples,
     runLog: args.runLog,
     monitor: args.monitor,
-    monitorToken: controlTokenOf({ controlToken: args.monitorToken }),
+    monitorToken: controlTokenOf({ controlToken: args.monitorToken || undefined }),
     wallet: args.wallet,
     netLimits: {
       loginTimeoutSeconds: args.loginTimeout,
