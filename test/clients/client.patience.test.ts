@@ -27,7 +27,8 @@ t.test('it shakes no more for as long as it is asked to, and then not more often
   t.strictSame(await ask(slowDown), slowDown);
   const startedAt = performance.now();
   const times = await Promise.all([0, 1, 2].map(() => client.shake().then(() => performance.now() - startedAt)));
-  t.ok(times[0] >= 290 && times[1] >= 490 && times[2] >= 690, `after ${times.map(Math.round)} ms`);
+  // The client has counted since the frame came, which was a moment before.
+  t.ok(times[0] >= 250 && times[1] >= 450 && times[2] >= 650, `after ${times.map(Math.round)} ms`);
   const grabbedAt = performance.now();
   await client.grab(5);
   t.ok(performance.now() - grabbedAt < 200, 'a grab waits for nothing');
