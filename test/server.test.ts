@@ -13,6 +13,9 @@ import { countDescriptors, type ServerOptions } from '../lib/server-options.ts';
 import { grab, hello, login, ping, RawClient, shake, waitFor, within } from './net/raw-client.ts';
 import { call, closes, serve } from './net/test-server.ts';
 
+/** Long for a busy machine; it starts many processes. */
+t.setTimeout(300_000);
+
 /** Every thread that was started while this file ran. */
 const threads: Worker[] = [];
 process.on('worker', (thread: Worker) => threads.push(thread));

@@ -8,6 +8,9 @@ import t from 'tap';
 import { HongbaoClient } from '../../clients/index.ts';
 import { collect, makeDataDirectory, runCommand, ServerProcess } from '../server-process.ts';
 
+/** Long for a busy machine; it starts many processes. */
+t.setTimeout(300_000);
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 for (const command of [

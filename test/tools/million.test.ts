@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { collect, runCommand } from '../server-process.ts';
 
+/** Long for a busy machine; it starts many processes. */
+t.setTimeout(300_000);
+
 const CLI = fileURLToPath(new URL('../../tools/cli.ts', import.meta.url));
 const SMALL = ['--processes', '2', '--connections', '300', '--qps', '600', '--drop-rate', '20', '--send-rate', '20'];
 

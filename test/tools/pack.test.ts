@@ -14,6 +14,9 @@ const NPM_FLAGS = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retri
 
 const PROGRAM = `
 import { HongbaoClient, type ShakeResultOf } from 'hongbao';
+
+/** Long for a busy machine; it starts many processes. */
+t.setTimeout(300_000);
 const client: HongbaoClient = await HongbaoClient.connect({ port: Number(process.argv[2]), reconnect: false });
 await client.login(3);
 const answer: ShakeResultOf = await client.shake();

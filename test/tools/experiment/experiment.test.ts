@@ -6,7 +6,7 @@ import t from 'tap';
 import { readRun } from '../../../lib/monitor/run-reader.ts';
 import { runCommand } from '../../server-process.ts';
 
-t.setTimeout(120_000);
+t.setTimeout(300_000);
 
 t.test('a small experiment passes, and leaves its run log and its report', { timeout: 90_000 }, async (t) => {
   const output = t.testdir({});
