@@ -7,6 +7,9 @@ import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import { collect, type Ended, makeDataDirectory, ServerProcess } from '../server-process.ts';
 
+/** Long for a busy machine; it starts many processes. */
+t.setTimeout(300_000);
+
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What is in npm's cache is not fetched again, and a registry that cannot be reached fails the test at once. */
@@ -15,8 +18,6 @@ const NPM_FLAGS = ['--no-audit', '--no-fund', '--prefer-offline', '--fetch-retri
 const PROGRAM = `
 import { HongbaoClient, type ShakeResultOf } from 'hongbao';
 
-/** Long for a busy machine; it starts many processes. */
-t.setTimeout(300_000);
 const client: HongbaoClient = await HongbaoClient.connect({ port: Number(process.argv[2]), reconnect: false });
 await client.login(3);
 const answer: ShakeResultOf = await client.shake();
