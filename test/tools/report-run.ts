@@ -81,6 +81,7 @@ function serverSample(random: TestRandom, at: number, shakes: number, packets: n
       releasedCents: packets * MEAN_PACKET_CENTS,
       packetsSent: sent,
       sentCents: sent * MEAN_PACKET_CENTS,
+      shakesShed: Math.round(shakes / 100),
       shakesWon: packets,
       shakesWonCents: packets * MEAN_PACKET_CENTS,
       grabsWon: sent,
@@ -123,7 +124,7 @@ function clientSample(random: TestRandom, at: number, shakes: number, packets: n
       gcMaxUs: between(random, 300, 4000),
       loopDelayMaxUs: between(random, 2000, 20_000),
     },
-    latency: { shake: drawLatency(random, 900, shakes) },
+    latency: { shake: drawLatency(random, 900, shakes), grab: drawLatency(random, 4000, grabbed) },
   };
 }
 

@@ -167,6 +167,7 @@ t.test('without samples of a client, charts that need one are left out, and the 
     'packets-won',
     'client-latency',
     'client-latency-heat',
+    'shedding',
   ] as const) {
     t.notOk(svgs.has(name), name);
     t.notMatch(page, `${name}.svg`);
@@ -174,7 +175,7 @@ t.test('without samples of a client, charts that need one are left out, and the 
   t.match(page, 'Client: latency of a shake: the run has no samples of load clients.');
   t.match(page, 'Not drawn: client: received: the run has no samples of load clients.');
   t.notMatch(svgs.get('money-both-ends'), 'client: received');
-  t.equal(svgs.size, CHART_NAMES.length - 5);
+  t.equal(svgs.size, CHART_NAMES.length - 6);
   t.end();
 });
 
