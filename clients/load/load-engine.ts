@@ -12,7 +12,7 @@ import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseco
 
 import { readStamp, readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../../lib/protocol/classic-layout.ts';
-import { PROTOCOL_VERSION, type RichGrabResult, type RichNotice } from '../../lib/protocol/extended.ts';
+import { PROTOCOL_VERSION, type RichGrabResult, type RichNotice, readSlowDown } from '../../lib/protocol/extended.ts';
 import { FrameReader, type FrameSink } from '../../lib/protocol/frame-reader.ts';
 import { CLIENT_RULES, FrameFault } from '../../lib/protocol/frame-rules.ts';
 import { packFrame, unpackBody } from '../../lib/protocol/message-pack.ts';
@@ -70,6 +70,9 @@ export class LoadEngine implements FrameSink, LinkHandler {
   /** Indexes that wait to be connected. */
   #toConnect: number[];
   #connecting = 0;
+  /** By connection: asked for by the server. No shake before, in Unix milliseconds, and the least time between two. */
+  readonly #quietUntilMs: Float64Array;
+  readonly #intervalsMs: Float64Array;
   #isShaking = false;
   #isEnding = false;
   #pace: NodeJS.Timeout | undefined;
@@ -97,6 +100,8 @@ export class LoadEngine implements FrameSink, LinkHandler {
     this.#states = new Uint8Array(count);
     this.#shakesUnderWay = new Int32Array(count);
     this.#grabsUnderWay = new Int32Array(count);
+    this.#quietUntilMs = new Float64Array(count);
+    this.#intervalsMs = new Float64Array(count);
     this.#toConnect = Array.from({ length: count }, (_, i) => count - 1 - i);
   }
 
@@ -193,6 +198,8 @@ export class LoadEngine implements FrameSink, LinkHandler {
     this.#states[index] = State.IDLE;
     this.#shakesUnderWay[index] = 0;
     this.#grabsUnderWay[index] = 0;
+    this.#quietUntilMs[index] = 0;
+    this.#intervalsMs[index] = 0;
     this.#reader.forget(index);
     if (this.#isEnding) return;
     if (state === State.READY) this.totals.lostConnections++;
@@ -216,7 +223,7 @@ export class LoadEngine implements FrameSink, LinkHandler {
       this.#links.destroy(index);
       return;
     }
-    if (this.#shakesToSend > 0) this.#writeShakes(index, this.#shakesToSend);
+    if (this.#shakesToSend > 0 && this.#quietUntilMs[index] === 0) this.#writeShakes(index, this.#shakesToSend);
   }
 
   #connect(index: number): void {
@@ -282,6 +289,12 @@ export class LoadEngine implements FrameSink, LinkHandler {
       case Opcode.WELCOME:
         this.#onLoginResult(index, LoginResult.OK);
         break;
+      case Opcode.SLOW_DOWN:
+        this.#slowDown(index, body);
+        break;
+      case Opcode.GOING_AWAY:
+        // It closes, and is tried again.
+        break;
       case Opcode.ERROR:
         // Before the login it says why there is none; after it, why the server closes.
         if (this.#states[index] !== State.READY) this.#onLoginResult(index, LoginResult.TOKEN_NEEDED);
@@ -289,6 +302,44 @@ export class LoadEngine implements FrameSink, LinkHandler {
       default:
         this.totals.unexpected++;
     }
+  }
+
+  #slowDown(index: number, body: unknown): void {
+    const slowDown = readSlowDown(body);
+    if (slowDown === undefined) {
+      this.totals.unexpected++;
+      return;
+    }
+    this.#intervalsMs[index] = slowDown.intervalMs ?? 0;
+    this.#beQuiet(index, nowUs() / 1000 + slowDown.retryAfterMs);
+  }
+
+  /** Shakes no more on a connection before a moment in Unix milliseconds. */
+  #beQuiet(index: number, untilMs: number): void {
+    this.#quietUntilMs[index] = untilMs;
+    if (!this.#options.closed) return;
+    setTimeout(
+      () => {
+        // Asked for something else meanwhile, or lost.
+        if (this.#quietUntilMs[index] !== untilMs || !this.#isShaking) return;
+        this.#quietUntilMs[index] = 0;
+        if (this.#intervalsMs[index] === 0) this.#fillPipeline(index);
+        else {
+          if (this.#shakesUnderWay[index] < this.#options.pipeline) this.#writeShakes(index, 1);
+          this.#beQuiet(index, nowUs() / 1000 + this.#intervalsMs[index]);
+        }
+      },
+      Math.ceil(untilMs - nowUs() / 1000),
+    );
+  }
+
+  /** Open loop: whether the server wants a shake of this connection now; then it counts as made. */
+  // HOT
+  #mayShake(index: number, nowMs: number): boolean {
+    if (this.#quietUntilMs[index] === 0) return true;
+    if (nowMs < this.#quietUntilMs[index]) return false;
+    this.#quietUntilMs[index] = this.#intervalsMs[index] === 0 ? 0 : nowMs + this.#intervalsMs[index];
+    return true;
   }
 
   #onGrabResult(index: number, bytes: Uint8Array, offset: number, amountCents: number): void {
@@ -370,11 +421,12 @@ export class LoadEngine implements FrameSink, LinkHandler {
     const schedule = this.#schedule;
     const { giveUpMs = Number.POSITIVE_INFINITY } = this.#options;
     // The caller's moment may lie ahead of our clock: see stopShaking.
-    const tooLateMs = Math.min(nowMs, nowUs() / 1000) - giveUpMs;
+    const clockMs = Math.min(nowMs, nowUs() / 1000);
+    const tooLateMs = clockMs - giveUpMs;
     for (let userId = schedule.takeDue(nowMs); userId !== NOBODY; userId = schedule.takeDue(nowMs)) {
       if (userId < first || userId > last) continue;
       const index = userId - first;
-      if (this.#states[index] !== State.READY || schedule.dueMs < tooLateMs) {
+      if (this.#states[index] !== State.READY || schedule.dueMs < tooLateMs || !this.#mayShake(index, clockMs)) {
         this.totals.skipped++;
         continue;
       }

@@ -9,7 +9,7 @@ export interface LoadTotals {
   lostConnections: number;
   /** Logins that the server refused. */
   refusedLogins: number;
-  /** Shakes. skipped: not sent, because the connection was not there when it was due, or it was due too long ago. */
+  /** Shakes. skipped: due, and not sent: no connection, due too long ago, or the server asked for patience. */
   sent: number;
   answered: number;
   skipped: number;

@@ -7,6 +7,7 @@ import { LoadEngine } from '../../clients/load/load-engine.ts';
 import type { LoadOptions } from '../../clients/load/load-options.ts';
 import type { LoadReport } from '../../clients/load/load-thread.ts';
 import { countUnanswered } from '../../clients/load/load-totals.ts';
+import type { TokenKey } from '../../lib/access/token.ts';
 import { LoginResult, Opcode } from '../../lib/protocol/opcodes.ts';
 import { frame, sleep, waitFor, words } from '../net/raw-client.ts';
 import { answerTo, behaveWell, extended, FakeServer, logInOnly, type Request } from './fake-server.ts';
@@ -15,9 +16,12 @@ import { optionsFor } from './load-request.ts';
 // Most of these wait for a second until a lost connection is made again.
 t.jobs = 10;
 
+/** Users of an engine that has it say HELLO, and so hear what extended sessions do. */
+const KEY: TokenKey = { id: 'test', secret: Buffer.alloc(32, 1) };
+
 /** An engine on this thread, connected; it ends with the test. */
-async function connect(t: Test, options: LoadOptions): Promise<LoadEngine> {
-  const engine = new LoadEngine(options, options.users);
+async function connect(t: Test, options: LoadOptions, key?: TokenKey): Promise<LoadEngine> {
+  const engine = new LoadEngine(options, options.users, undefined, key);
   t.teardown(() => engine.end());
   engine.connectAll();
   await waitFor('the users to be connected', () => engine.totals.connected === options.users[1] - options.users[0] + 1);
@@ -72,6 +76,44 @@ t.test('frames that nobody asked for are counted', { buffered: true }, async (t)
   server.sockets[0].write(Buffer.concat(strays));
   await waitFor('the strays', () => engine.totals.unexpected === strays.length);
   t.match(engine.totals, { connected: 1, answered: 0, grabsAnswered: 0 });
+});
+
+for (const closed of [true, false]) {
+  t.test(
+    `a server that asks to slow down is obeyed, ${closed ? 'closed' : 'open'} loop`,
+    { buffered: true },
+    async (t) => {
+      const at: number[] = [];
+      const slowDown = extended(Opcode.SLOW_DOWN, { retryAfterMs: 400, intervalMs: 150 });
+      const server = await FakeServer.start(t, (request, socket) => {
+        behaveWell(request, socket);
+        if (request.opcode !== Opcode.SHAKE) return;
+        at.push(performance.now());
+        if (at.length === 1) socket.write(slowDown);
+        if (at.length === 4) socket.write(extended(Opcode.SLOW_DOWN, { retryAfterMs: 1 }));
+      });
+      const engine = await connect(t, optionsFor(server, { users: [0, 0], qps: 20, closed }), KEY);
+      const fromMs = Date.now();
+      engine.startShaking(fromMs, fromMs + 60_000);
+      await waitFor('many shakes', () => at.length >= 10);
+      engine.stopShaking();
+      // Room for how a busy machine hands over what came: the gaps are between arrivals.
+      t.ok(at[1] - at[0] > 300, `quiet for ${at[1] - at[0]} ms`);
+      t.ok(at[2] - at[1] > 75 && at[3] - at[2] > 75, 'then one in an interval');
+      t.equal(engine.totals.unexpected, 0);
+      if (!closed) t.ok(engine.totals.skipped >= 4, `${engine.totals.skipped} were not sent`);
+      t.ok(engine.totals.sent >= 10 && engine.totals.answered >= 9);
+    },
+  );
+}
+
+t.test('a server that goes away says so, and that is nothing unexpected', { buffered: true }, async (t) => {
+  const server = await FakeServer.start(t);
+  const engine = await connect(t, optionsFor(server, { users: [0, 0], qps: 0 }), KEY);
+  server.sockets[0].write(extended(Opcode.GOING_AWAY, { retryAfterMs: 100 }));
+  server.sockets[0].end(extended(Opcode.SLOW_DOWN, { retryAfterMs: 'soon' }));
+  await waitFor('the connection to come back', () => server.sockets.length === 2 && engine.totals.connected === 1);
+  t.match(engine.totals, { unexpected: 1, lostConnections: 1 }, 'only the SLOW_DOWN that is none');
 });
 
 t.test('a server that sends garbage is left and counted', { buffered: true }, async (t) => {
