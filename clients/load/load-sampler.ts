@@ -3,7 +3,7 @@
 // On the coordinator's thread. The threads hand in their histograms of a second at its end; a moment later all are there.
 
 import type { JsHistogram } from 'hdr-histogram-js';
-import { decodeLatency, encodeLatency } from '../../lib/monitor/latency-coding.ts';
+import { encodeLatency } from '../../lib/monitor/latency-coding.ts';
 import { buildMicroseconds } from '../../lib/monitor/microseconds.ts';
 import type { Sample } from '../../lib/monitor/sample.ts';
 import { SampleMaker, type SampleOrigin } from '../../lib/monitor/sample-maker.ts';
@@ -48,9 +48,9 @@ export class LoadSampler {
   }
 
   /** For the coordinator: what one thread timed since it last told, and how it fared. */
-  add(latency: LoadLatency, vitals: ThreadVitals): void {
-    this.#latency.shake.add(decodeLatency(latency.shake));
-    this.#latency.grab.add(decodeLatency(latency.grab));
+  add(shake: JsHistogram, grab: JsHistogram, vitals: ThreadVitals): void {
+    this.#latency.shake.add(shake);
+    this.#latency.grab.add(grab);
     this.#watch.add(vitals);
   }
 

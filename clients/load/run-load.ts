@@ -177,9 +177,10 @@ class LoadThread {
       this.report = report;
       if (report.timed === undefined) return;
       const { latency, vitals } = report.timed;
-      this.shakeLatency.add(decodeLatency(latency.shake));
-      this.grabLatency.add(decodeLatency(latency.grab));
-      sampler?.add(latency, vitals);
+      const [shake, grab] = [decodeLatency(latency.shake), decodeLatency(latency.grab)];
+      this.shakeLatency.add(shake);
+      this.grabLatency.add(grab);
+      sampler?.add(shake, grab, vitals);
     });
     this.#worker.on('error', (error: unknown) => {
       this.error = error instanceof Error ? error : new Error(String(error));
