@@ -20,7 +20,7 @@ export interface SampleOrigin {
   controlPort?: number;
 }
 
-/** Most of its names keep the digits that a reader can use. */
+/** The interval is told to the microsecond. */
 const DECIMALS = 1e6;
 
 /** One belongs to one process. */
