@@ -8,7 +8,7 @@ import { BEAT_MS, LevelRule, type Strain } from './net/level-rule.ts';
 import { LEVEL_WORD, type Level, SHED_SHARE_WORD, SHED_WHOLE } from './net/level-words.ts';
 import { MAX_IN_FLIGHT } from './net/limits.ts';
 import { CounterReader } from './ring/counters.ts';
-import { measureFill, type RingMemory, slotsOf } from './ring/ring.ts';
+import { Ring } from './ring/ring.ts';
 import type { ServerMemory } from './server-threads.ts';
 import { WORKER_COUNTERS, WorkerCount } from './sets/worker-counters.ts';
 
@@ -23,7 +23,7 @@ const MOST_WAIT_US = 60_000_000;
 
 /** One worker, as the measuring sees it. */
 interface WorkerGauge {
-  rings: readonly RingMemory[];
+  rings: readonly Ring[];
   taken: CounterReader;
   lastTaken: number;
   /** Requests a microsecond, smoothed. */
@@ -49,7 +49,7 @@ export class ServerLevels {
     this.#onChange = onChange;
     this.#acceptors = new CounterReader(memory.acceptorCounters, ACCEPTOR_COUNTERS);
     this.#workers = memory.workerCounters.map((counters, worker) => ({
-      rings: memory.requests.map((ofAcceptor) => ofAcceptor[worker]),
+      rings: memory.requests.map((ofAcceptor) => new Ring(ofAcceptor[worker])),
       taken: new CounterReader([counters], WORKER_COUNTERS),
       lastTaken: 0,
       rate: 0,
@@ -106,9 +106,9 @@ export class ServerLevels {
       worker.rate += (taken / (passedMs * 1000) - worker.rate) * RATE_SHARE;
       let waiting = 0;
       for (const ring of worker.rings) {
-        const ringFill = measureFill(ring);
-        fill = Math.max(fill, ringFill);
-        waiting += ringFill * slotsOf(ring);
+        const used = ring.countUsed();
+        fill = Math.max(fill, used / ring.capacity);
+        waiting += used;
       }
       worker.stalledMs = waiting > 0 && taken === 0 ? worker.stalledMs + passedMs : 0;
       if (waiting < LEAST_WAITING) continue;

@@ -11,7 +11,7 @@ import type { LatencyKind } from './net/latency.ts';
 import type { DropCampaigns } from './packets/drop-campaigns.ts';
 import type { SentPackets } from './packets/sent-packets.ts';
 import { CounterReader } from './ring/counters.ts';
-import { measureFill } from './ring/ring.ts';
+import { Ring } from './ring/ring.ts';
 import { ServicePulse } from './ring/service-pulse.ts';
 import type { ServerLevels } from './server-levels.ts';
 import type { ServerMemory } from './server-threads.ts';
@@ -121,7 +121,7 @@ const MONEY_TRIES = 10;
 
 /** Main thread. */
 export class StatusBoard {
-  readonly #memory: ServerMemory;
+  readonly #requestRings: readonly Ring[];
   readonly #acceptors: CounterReader;
   readonly #workers: CounterReader;
   readonly #drops: DropCampaigns;
@@ -148,7 +148,7 @@ export class StatusBoard {
     durability: string,
     before: RecoveredTotals,
   ) {
-    this.#memory = memory;
+    this.#requestRings = memory.requests.flat().map((ring) => new Ring(ring));
     this.#levels = levels;
     this.#acceptors = new CounterReader(memory.acceptorCounters, ACCEPTOR_COUNTERS);
     this.#workers = new CounterReader(memory.workerCounters, WORKER_COUNTERS);
@@ -312,7 +312,7 @@ export class StatusBoard {
         batches: sets(WorkerCount.ringBatches),
         waitUs: this.#workers.sum(WorkerSum.ringWaitMicroseconds),
         waitMaxUs: Math.max(...this.#workers.gauges(WorkerCount.ringWaitWorstMicroseconds)),
-        fill: Math.max(...this.#memory.requests.flat().map(measureFill)),
+        fill: Math.max(...this.#requestRings.map((ring) => ring.countUsed() / ring.capacity)),
       },
       memory: { residentBytes: memory.rss, heapUsedBytes: memory.heapUsed },
     };

@@ -50,22 +50,15 @@ export class Ring {
     return SLOTS_WORD + (sequence & this.#mask) * this.slotWords;
   }
 
+  /** Slots that are published and not released at this moment, as a third thread sees it: a look at two sequences that move. */
+  countUsed(): number {
+    // The gating sequence first: what is published in between makes the ring look fuller, never emptier than empty.
+    const gating = Atomics.load(this.words, GATING_WORD);
+    return Math.min(this.capacity, (Atomics.load(this.words, CURSOR_WORD) - gating) | 0);
+  }
+
   /** Sets both sequences of a ring that no thread uses yet. */
   setSequences(sequence: number): void {
     for (let word = 0; word < SLOTS_WORD; word++) this.words[word] = sequence;
   }
-}
-
-/** Slots of a ring. */
-export function slotsOf(memory: RingMemory): number {
-  return new Ring(memory).capacity;
-}
-
-/** How full a ring is at this moment, 0 to 1, as a third thread sees it: a look at two sequences that both move. */
-export function measureFill(memory: RingMemory): number {
-  const { words, capacity } = new Ring(memory);
-  // The gating sequence first: what is published in between makes the ring look fuller, never emptier than empty.
-  const gating = Atomics.load(words, GATING_WORD);
-  const used = (Atomics.load(words, CURSOR_WORD) - gating) | 0;
-  return Math.min(1, used / capacity);
 }

@@ -3,9 +3,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
-import { Consumer } from '../../lib/ring/consumer.ts';
-import { Producer } from '../../lib/ring/producer.ts';
-import { allocateRing, measureFill } from '../../lib/ring/ring.ts';
 import { sharedClockUs } from '../../lib/ring/shared-clock.ts';
 
 t.test('threads that started at different times agree to within a millisecond or the time of a message', async (t) => {
@@ -21,20 +18,4 @@ t.test('threads that started at different times agree to within a millisecond or
     t.ok(((there - before) | 0) > -1000 && ((after - there) | 0) > -1000, `${there - before} us, ${after - there} us`);
     await worker.terminate();
   }
-});
-
-t.test('how full a ring is, across the wrap of its sequences', (t) => {
-  const memory = allocateRing(8, 1, 0x7fff_fffc | 0);
-  const producer = new Producer(memory);
-  const consumer = new Consumer(memory);
-  t.equal(measureFill(memory), 0);
-  for (let i = 1; i <= 8; i++) {
-    t.ok(producer.claim() >= 0);
-    producer.publish();
-    t.equal(measureFill(memory), i / 8);
-  }
-  consumer.available();
-  consumer.release(6);
-  t.equal(measureFill(memory), 2 / 8);
-  t.end();
 });
