@@ -176,11 +176,10 @@ export class ServerWork {
   endHalt(): Halt {
     const { drops, sends } = this.#halt ?? { drops: [], sends: [] };
     const nowMs = this.#parts.readNowMs();
-    const isPaused = (list: readonly { id: number; isPaused: boolean; state: string }[], id: number) =>
-      list.some((campaign) => campaign.id === id && campaign.isPaused && !campaign.state.startsWith('clos'));
+    // Those that are over have no hold any more.
     const resumed: Halt = {
-      drops: drops.filter((id) => isPaused(this.drops.list(Number.MAX_SAFE_INTEGER), id)),
-      sends: sends.filter((id) => isPaused(this.sends.list(Number.MAX_SAFE_INTEGER), id)),
+      drops: drops.filter((id) => this.drops.holds.get(id).isPaused === true),
+      sends: sends.filter((id) => this.sends.holds.get(id).isPaused === true),
     };
     for (const id of resumed.drops) this.drops.resume(id, nowMs);
     for (const id of resumed.sends) this.sends.resume(id, nowMs);

@@ -147,10 +147,12 @@ t.test('the kill switch stops everything at once, also over a restart, and lets 
   const send = { count: 900, rate: 20, shares: 2, total: 200, users: [1, 2], expiresInSeconds: 3600 };
   for (let i = 0; i < 2; i++) await first.ask('POST', '/drops', { count: 500, rate: 20, budget: 50_000 });
   await first.ask('POST', '/sends', send);
+  await first.ask('POST', '/sends', send);
+  await first.ask('POST', '/drops', { count: 500, rate: 20, budget: 50_000 });
   await first.ask('POST', '/drops/2/pause');
   t.strictSame(await first.ask('GET', '/halt'), { isOn: false });
-  t.strictSame(await first.ask('POST', '/halt'), { isOn: true, drops: [1], sends: [1] });
-  t.strictSame(await first.ask('POST', '/halt'), { isOn: true, drops: [1], sends: [1] }, 'on already');
+  t.strictSame(await first.ask('POST', '/halt'), { isOn: true, drops: [3, 1], sends: [2, 1] });
+  t.strictSame(await first.ask('POST', '/halt'), { isOn: true, drops: [3, 1], sends: [2, 1] }, 'on already');
   await sleep(300);
   const [{ released }, { created }] = [await first.ask('GET', '/drops/1'), await first.ask('GET', '/sends/1')];
   const refused = await call(first.server, 'POST', '/drops', { count: 1, rate: 1, budget: 1 });
@@ -164,8 +166,10 @@ t.test('the kill switch stops everything at once, also over a restart, and lets 
   await first.server.stop();
 
   const second = await start(t, data);
-  t.strictSame(await second.ask('GET', '/halt'), { isOn: true, drops: [1], sends: [1] });
+  t.strictSame(await second.ask('GET', '/halt'), { isOn: true, drops: [3, 1], sends: [2, 1] });
   t.match(await second.ask('GET', '/drops/1'), { isPaused: true });
+  await second.ask('POST', '/drops/3/close');
+  await second.ask('POST', '/sends/2/close');
   t.strictSame(await second.ask('DELETE', '/halt'), { isOn: false, drops: [1], sends: [1] });
   t.match(await second.ask('GET', '/drops/1'), { isPaused: false });
   t.match(await second.ask('GET', '/drops/2'), { isPaused: true }, 'what was paused before stays so');

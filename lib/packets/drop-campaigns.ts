@@ -232,6 +232,8 @@ export class DropCampaigns {
     const drop = this.#find(id);
     if (drop.state !== 'closing' && drop.state !== 'closed') {
       drop.state = 'closing';
+      drop.isPaused = false;
+      this.holds.forget(id);
       for (let set = 0; set < this.#table.sets; set++) {
         drop.takenBack += this.#table.takeBack(drop.slot, set, drop.count);
       }

@@ -246,8 +246,9 @@ export class SendCampaigns {
   close(id: number): SendStatus {
     const send = this.#find(id);
     if (send.state === 'creating' || send.state === 'scheduled') {
-      this.holds.change(id, { isCutShort: true });
+      this.holds.change(id, { isCutShort: true, isPaused: false });
       send.state = 'closing';
+      send.isPaused = false;
     }
     return this.status(id);
   }
