@@ -83,6 +83,3 @@ export const MAX_CHAT_IN_FLIGHT = 256;
 
 /** The same of one connection, so that nobody takes them all: more than a person types. */
 export const MAX_CHAT_IN_FLIGHT_PER_CONNECTION = 16;
-
-/** How long whoever asked for chat while there is none should wait, in milliseconds. */
-export const CHAT_RETRY_AFTER_MS = 500;

@@ -21,7 +21,7 @@ import {
   type Sent,
 } from '../protocol/extended.ts';
 import type { FrameSink } from '../protocol/frame-reader.ts';
-import { MAX_USER_ID } from '../protocol/limits.ts';
+import { CHAT_RETRY_AFTER_MS, MAX_USER_ID } from '../protocol/limits.ts';
 import { isSafeBody, packFrame, unpackBody } from '../protocol/message-pack.ts';
 import { LoginResult, Opcode, ShakeResult } from '../protocol/opcodes.ts';
 import { encodeSend } from '../protocol/send-words.ts';
@@ -32,7 +32,6 @@ import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
 import {
   BUSY_MESSAGE,
-  CHAT_RETRY_AFTER_MS,
   MAX_CHAT_IN_FLIGHT_PER_CONNECTION,
   MAX_IN_FLIGHT_PER_CONNECTION,
   RETRY_AFTER_MS,
@@ -318,17 +317,8 @@ export class RequestPath implements FrameSink {
     if (table.chatInFlight[connection] >= MAX_CHAT_IN_FLIGHT_PER_CONNECTION) return false;
     const body = new Int32Array(Math.ceil(value.length / 4));
     new Uint8Array(body.buffer).set(value);
-    const passed = this.#linkOf(connection).requestChat(
-      connection,
-      table.generations[connection],
-      table.userIds[connection],
-      opcode,
-      stampHigh,
-      stampLow,
-      this.receivedUs,
-      value.length,
-      body,
-    );
+    const more = { packetId: opcode, limit: value.length, body };
+    const passed = this.#linkOf(connection).requestChat(this.#describe(connection, stampHigh, stampLow, more));
     if (passed) table.chatInFlight[connection]++;
     return passed;
   }
@@ -344,22 +334,27 @@ export class RequestPath implements FrameSink {
     const table = this.#table;
     const passed =
       table.inFlight[connection] < MAX_IN_FLIGHT_PER_CONNECTION &&
-      this.#linkOf(connection).requestMore(kind, {
-        connection,
-        generation: table.generations[connection],
-        userId: table.userIds[connection],
-        stampHigh,
-        stampLow,
-        receivedUs: this.receivedUs,
-        packetId: 0,
-        limit: 0,
-        before: 0,
-        body: NO_BODY,
-        ...more,
-      });
+      this.#linkOf(connection).requestMore(kind, this.#describe(connection, stampHigh, stampLow, more));
     if (passed) table.inFlight[connection]++;
     else this.#counters.add(AcceptorCount.sideBusy, 1);
     return passed;
+  }
+
+  /** A request for what is not hot, from whoever has the connection. */
+  #describe(connection: number, stampHigh: number, stampLow: number, more: Partial<MoreRequest>): MoreRequest {
+    return {
+      connection,
+      generation: this.#table.generations[connection],
+      userId: this.#table.userIds[connection],
+      stampHigh,
+      stampLow,
+      receivedUs: this.receivedUs,
+      packetId: 0,
+      limit: 0,
+      before: 0,
+      body: NO_BODY,
+      ...more,
+    };
   }
 
   /** Asks the user's worker for a session; the reply path takes it from there. */

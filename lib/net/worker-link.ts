@@ -22,7 +22,7 @@ import type { DoorbellRinger } from '../ring/doorbell.ts';
 import { FULL, type Producer } from '../ring/producer.ts';
 import { MAX_CHAT_IN_FLIGHT, MAX_IN_FLIGHT, MAX_SHAKES_IN_FLIGHT } from './limits.ts';
 
-/** SEND, WALLET, RECORDS: what a request for one of them says; what it does not need is 0 or empty. */
+/** SEND, WALLET, RECORDS, chat: what a request for one of them says; what it does not need is 0 or empty. */
 export interface MoreRequest {
   connection: number;
   generation: number;
@@ -101,60 +101,17 @@ export class WorkerLink {
 
   /** Passes on what concerns a user's own money. Returns false if there is no room for it: answer the client at once. */
   requestMore(kind: RequestKind, request: MoreRequest): boolean {
-    const ring = this.#ring;
-    const { body, before } = request;
-    if (this.#inFlight >= MAX_IN_FLIGHT || this.#waiting.length > 0) return false;
-    if (!ring.hasRoom(1 + ring.countBodySlots(body.length))) return false;
-    const slot = ring.claim();
-    const { words } = ring;
-    words[slot + REQUEST_KIND] = kind;
-    words[slot + REQUEST_CONNECTION] = request.connection;
-    words[slot + REQUEST_GENERATION] = request.generation;
-    words[slot + REQUEST_USER] = request.userId;
-    words[slot + REQUEST_PACKET] = request.packetId;
-    words[slot + REQUEST_STAMP_HIGH] = request.stampHigh;
-    words[slot + REQUEST_STAMP_LOW] = request.stampLow;
-    words[slot + REQUEST_RECEIVED] = request.receivedUs;
-    words[slot + REQUEST_RICH] = request.limit;
-    words[slot + REQUEST_BODY] = body.length;
-    words[slot + REQUEST_CENTS_LOW] = lowWord(before);
-    words[slot + REQUEST_CENTS_HIGH] = highWord(before);
-    ring.claimBody(body);
+    if (this.#inFlight >= MAX_IN_FLIGHT || !this.#put(kind, request, 0)) return false;
     this.#inFlight++;
     return true;
   }
 
   /**
-   * Passes on a request for chat. Returns false if there is no room for it beside everything else that may come.
-   * @param bytes of the packed value in `body`, which is padded to words
+   * Passes on a request for chat: its opcode in `packetId`, the bytes of its packed value in `limit`, and the value itself,
+   * padded to words, in `body`. Returns false if there is no room for it beside everything else that may come.
    */
-  requestChat(
-    connection: number,
-    generation: number,
-    userId: number,
-    opcode: number,
-    stampHigh: number,
-    stampLow: number,
-    receivedUs: number,
-    bytes: number,
-    body: Int32Array,
-  ): boolean {
-    const ring = this.#ring;
-    if (this.#chatInFlight >= MAX_CHAT_IN_FLIGHT || this.#waiting.length > 0) return false;
-    if (!ring.hasRoom(MAX_IN_FLIGHT + 1 + ring.countBodySlots(body.length))) return false;
-    const slot = ring.claim();
-    const { words } = ring;
-    words[slot + REQUEST_KIND] = RequestKind.CHAT;
-    words[slot + REQUEST_CONNECTION] = connection;
-    words[slot + REQUEST_GENERATION] = generation;
-    words[slot + REQUEST_USER] = userId;
-    words[slot + REQUEST_PACKET] = opcode;
-    words[slot + REQUEST_STAMP_HIGH] = stampHigh;
-    words[slot + REQUEST_STAMP_LOW] = stampLow;
-    words[slot + REQUEST_RECEIVED] = receivedUs;
-    words[slot + REQUEST_RICH] = bytes;
-    words[slot + REQUEST_BODY] = body.length;
-    ring.claimBody(body);
+  requestChat(request: MoreRequest): boolean {
+    if (this.#chatInFlight >= MAX_CHAT_IN_FLIGHT || !this.#put(RequestKind.CHAT, request, MAX_IN_FLIGHT)) return false;
     this.#chatInFlight++;
     return true;
   }
@@ -207,6 +164,29 @@ export class WorkerLink {
   flush(): void {
     if (this.#waiting.length > 0) this.#sendWaiting();
     if (this.#ring.publish()) this.#doorbell.ring();
+  }
+
+  /** Puts a request and its body into the ring; false if that would leave less room than is to be kept. */
+  #put(kind: RequestKind, request: MoreRequest, slotsKept: number): boolean {
+    const ring = this.#ring;
+    const { body, before } = request;
+    if (this.#waiting.length > 0 || !ring.hasRoom(slotsKept + 1 + ring.countBodySlots(body.length))) return false;
+    const slot = ring.claim();
+    const { words } = ring;
+    words[slot + REQUEST_KIND] = kind;
+    words[slot + REQUEST_CONNECTION] = request.connection;
+    words[slot + REQUEST_GENERATION] = request.generation;
+    words[slot + REQUEST_USER] = request.userId;
+    words[slot + REQUEST_PACKET] = request.packetId;
+    words[slot + REQUEST_STAMP_HIGH] = request.stampHigh;
+    words[slot + REQUEST_STAMP_LOW] = request.stampLow;
+    words[slot + REQUEST_RECEIVED] = request.receivedUs;
+    words[slot + REQUEST_RICH] = request.limit;
+    words[slot + REQUEST_BODY] = body.length;
+    words[slot + REQUEST_CENTS_LOW] = lowWord(before);
+    words[slot + REQUEST_CENTS_HIGH] = highWord(before);
+    ring.claimBody(body);
+    return true;
   }
 
   #enqueue(request: Int32Array): void {

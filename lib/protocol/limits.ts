@@ -52,3 +52,6 @@ export const MAX_RETRY_AFTER_MS = 3_600_000;
  * Below 4,096, so that a client with the wrong byte order is still refused with its first SHAKE.
  */
 export const MAX_CHAT_FRAME_BYTES = 4000;
+
+/** How long whoever asked for chat and was not served should wait, in milliseconds. */
+export const CHAT_RETRY_AFTER_MS = 500;

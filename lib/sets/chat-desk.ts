@@ -6,6 +6,7 @@
 // away. Pushes to one user leave in the order in which the service gave them.
 
 import type { PacketTable } from '../packets/packet-table.ts';
+import { CHAT_RETRY_AFTER_MS } from '../protocol/limits.ts';
 import {
   ChatResult,
   REPLY_AMOUNT,
@@ -40,7 +41,6 @@ import { FULL } from '../ring/producer.ts';
 import type { ServicePulse } from '../ring/service-pulse.ts';
 import { ChatQueues, type PushedFrame } from './chat-queues.ts';
 import {
-  CHAT_RETRY_AFTER_MS,
   CHAT_STALL_MS,
   CHAT_TIMEOUT_MS,
   MAX_CHAT_UNDER_WAY,

@@ -51,9 +51,6 @@ export const CHAT_STALL_MS = 2000;
 /** How long the service may take to answer, in milliseconds: people wait for no longer. */
 export const CHAT_TIMEOUT_MS = 5000;
 
-/** How long whoever was not served should wait, in milliseconds. */
-export const CHAT_RETRY_AFTER_MS = 500;
-
 /** Frames, and bytes of them, that wait for one user who is not here: an evening of messages; the oldest go first. */
 export const MAX_CHAT_QUEUE_FRAMES_PER_USER = 100;
 export const MAX_CHAT_QUEUE_BYTES_PER_USER = 64 * 1024;

@@ -3,6 +3,7 @@
 import t from 'tap';
 import { PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { allocatePackets, PacketTable } from '../../lib/packets/packet-table.ts';
+import { CHAT_RETRY_AFTER_MS } from '../../lib/protocol/limits.ts';
 import {
   ChatResult,
   REPLY_AMOUNT,
@@ -41,7 +42,6 @@ import { allocateRing } from '../../lib/ring/ring.ts';
 import { ServicePulse } from '../../lib/ring/service-pulse.ts';
 import { ChatDesk } from '../../lib/sets/chat-desk.ts';
 import {
-  CHAT_RETRY_AFTER_MS,
   CHAT_STALL_MS,
   CHAT_TIMEOUT_MS,
   MAX_CHAT_QUEUE_FRAMES_PER_USER,
