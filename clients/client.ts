@@ -113,6 +113,8 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   /** Asked for by the server: no shake before, on the clock of performance.now(), and the least time between two. */
   #quietUntilMs = 0;
   #intervalMs = 0;
+  /** Where the server closes who is silent: says something in time. */
+  #lifeSigns: NodeJS.Timeout | undefined;
   /** What the server said when it began to go away; until the connection is closed. */
   #goingAway: GoingAway | undefined;
 
@@ -157,9 +159,10 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     checkUserId(userId);
     const shown = typeof token === 'function' ? await token() : token;
     const body = { version: PROTOCOL_VERSION, userId, ...(shown === undefined ? {} : { token: shown }) };
-    const welcome = await this.#requestExtended(Opcode.HELLO, body);
+    const welcome = (await this.#requestExtended(Opcode.HELLO, body)) as Welcome;
     this.#session = { kind: 'hello', userId, token };
-    return welcome as Welcome;
+    this.#giveLifeSigns(welcome.limits?.idleSeconds);
+    return welcome;
   }
 
   /**
@@ -243,6 +246,13 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
     const waitMs = this.#quietUntilMs - nowMs;
     if (this.#intervalMs > 0) this.#quietUntilMs = Math.max(nowMs, this.#quietUntilMs) + this.#intervalMs;
     return waitMs;
+  }
+
+  /** Pings often enough that the server does not close who is silent. @param idleSeconds undefined where it never does */
+  #giveLifeSigns(idleSeconds: number | undefined): void {
+    clearInterval(this.#lifeSigns);
+    // Its failure is that of the connection, which is told elsewhere.
+    if (idleSeconds !== undefined) this.#lifeSigns = setInterval(() => this.ping().catch(() => {}), idleSeconds * 500);
   }
 
   #onSlowDown(slowDown: SlowDown): void {
@@ -420,6 +430,7 @@ export class HongbaoClient extends EventEmitter<HongbaoClientEvents> {
   #lose(error: ClientError): void {
     const wasConnected = this.#socket !== undefined;
     this.#socket = undefined;
+    clearInterval(this.#lifeSigns);
     this.#pending.failAll(error);
     if (wasConnected) this.emit('disconnect', error);
   }

@@ -38,7 +38,8 @@ export interface Welcome {
   userId: number;
   /** Name and version of the server, for people. */
   server: string;
-  limits: { maxFrameBytes: number; maxInFlight: number };
+  /** idleSeconds: who sends nothing for longer is closed; left out where there is no such limit. */
+  limits: { maxFrameBytes: number; maxInFlight: number; idleSeconds?: number };
   /** Packets that wait for this user; a NOTICE follows for each. */
   pendingNotices: number;
 }
