@@ -39,7 +39,7 @@ const COUNTERS: readonly Definition[] = [
     name: 'hongbao_shed_total',
     help: 'Shed because of the level, by what; and sessions asked to slow down.',
     label: 'what',
-    read: ({ shed: { shakes, side, slowDowns } }) => ({ shakes, side, slow_downs: slowDowns }),
+    read: ({ shed: { shakes, limited, side, slowDowns } }) => ({ shakes, limited, side, slow_downs: slowDowns }),
   },
   { name: 'hongbao_shakes_won_cents_total', help: 'Cents won by shaking.', read: (s) => s.shakes.wonCents },
   {

@@ -4,7 +4,8 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { isLoopback } from './access/loopback.ts';
 import { SEGMENT_BYTES } from './ledger/limits.ts';
-import { DEFAULT_NET_LIMITS, type NetLimits, RESERVED_DESCRIPTORS } from './net/limits.ts';
+import { RESERVED_DESCRIPTORS } from './net/limits.ts';
+import { DEFAULT_NET_LIMITS, NET_LIMITS, type NetLimits } from './net/net-limits.ts';
 import { DEFAULT_MAX_SHARES, MAX_PACKET_SLOTS, MAX_SHARES } from './packets/limits.ts';
 import { MAX_RECONNECT_SECONDS } from './protocol/limits.ts';
 import { readTarget } from './protocol/target.ts';
@@ -36,7 +37,7 @@ export interface ServerOptions {
   workers: number;
   /** Connections in all; 0 means as many as the descriptors allow. */
   maxConnections: number;
-  /** Other time limits for connections than DEFAULT_NET_LIMITS; can be changed while it runs. */
+  /** Other limits of connections than DEFAULT_NET_LIMITS; can be changed while it runs. */
   netLimits?: Partial<NetLimits>;
   /** Sent packets that the table holds. */
   packetSlots: number;
@@ -130,9 +131,6 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
 const MAX_SETS = 65_536;
 const MAX_THREADS = 64;
 
-/** The longest time limit of a connection: an hour. */
-const MAX_LIMIT_SECONDS = 3600;
-
 /** The longest stop in seconds: what a supervisor may be asked to wait. */
 const MAX_DRAIN_SECONDS = 600;
 
@@ -174,8 +172,10 @@ export function checkOptions(options: ServerOptions): void {
   if (options.drainTo !== '' && readTarget(options.drainTo) === undefined) {
     throw new ServerError('bad_option', `--drain-to must be host:port, not ${options.drainTo}`);
   }
-  for (const [name, seconds] of Object.entries(options.netLimits ?? {}))
-    checkWhole(LIMIT_FLAGS[name as keyof NetLimits], seconds, 1, MAX_LIMIT_SECONDS);
+  for (const [name, value] of Object.entries(options.netLimits ?? {})) {
+    const { flag, low, high } = NET_LIMITS[name as keyof NetLimits];
+    checkWhole(`--${flag}`, value, low, high);
+  }
   if (!Object.hasOwn(WAIT_STRATEGIES, options.waitStrategy)) {
     throw new ServerError('bad_option', `--wait must be one of ${Object.keys(WAIT_STRATEGIES).join(', ')}`);
   }
@@ -187,15 +187,7 @@ export function checkOptions(options: ServerOptions): void {
   }
 }
 
-/** What the time limits of connections are called on the command line. */
-const LIMIT_FLAGS: Record<keyof NetLimits, string> = {
-  loginTimeoutSeconds: '--login-timeout',
-  frameTimeoutSeconds: '--frame-timeout',
-  closeTimeoutSeconds: '--close-timeout',
-  tlsTimeoutSeconds: '--tls-timeout',
-};
-
-/** The time limits of connections that options settle on. */
+/** The limits of connections that options settle on. */
 export function netLimitsOf({ netLimits }: Pick<ServerOptions, 'netLimits'>): NetLimits {
   return { ...DEFAULT_NET_LIMITS, ...netLimits };
 }

@@ -72,6 +72,7 @@ function toTotals(counts: ServerCounts): Record<string, number> {
     shakesNone: shakes.none,
     shakesOverload: shakes.overload,
     shakesShed: shed.shakes,
+    shakesLimited: shed.limited,
     sideShed: shed.side,
     slowDowns: shed.slowDowns,
     packetsReleased: packets.released,

@@ -49,7 +49,7 @@ export interface ServerCounts {
   level: number;
   levelChanges: number;
   /** Shed because of the level: shakes (among none and overload), records and the like; and how often sessions were told. */
-  shed: { shakes: number; side: number; slowDowns: number };
+  shed: { shakes: number; limited: number; side: number; slowDowns: number };
   connections: { open: number; accepted: number; closed: Partial<Record<CloseReason, number>> };
   /** By acceptor thread: connections that it has open. */
   acceptors: { open: number }[];
@@ -243,6 +243,7 @@ export class StatusBoard {
       levelChanges: this.#levels.changes,
       shed: {
         shakes: net(AcceptorCount.shakesShed),
+        limited: net(AcceptorCount.shakesLimited),
         side: net(AcceptorCount.sideShed),
         slowDowns: net(AcceptorCount.slowDowns),
       },

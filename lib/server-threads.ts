@@ -12,6 +12,7 @@ import { JOURNAL_COUNTERS } from './ledger/journal-counters.ts';
 import type { JournalThreadData } from './ledger/journal-thread.ts';
 import { ACCEPTOR_COUNTERS } from './net/acceptor-counters.ts';
 import type { AcceptorThreadData } from './net/acceptor-thread.ts';
+import { allocateAdmission } from './net/admission.ts';
 import { allocateLevels } from './net/level-words.ts';
 import { MAX_IN_FLIGHT } from './net/limits.ts';
 import type { TlsFiles } from './net/tls-sockets.ts';
@@ -42,7 +43,8 @@ export interface ServerMemory {
   /** One word each; 1 tells the SET workers, or the journal, to end. */
   stop: SharedArrayBuffer;
   stopJournal: SharedArrayBuffer;
-  openConnections: SharedArrayBuffer;
+  /** See net/admission.ts. */
+  admission: SharedArrayBuffer;
   /** How much is shed: see net/level-words.ts. */
   levels: SharedArrayBuffer;
   drops: DropMemory;
@@ -133,7 +135,7 @@ export function allocateServer(options: ServerOptions): ServerMemory {
     stop: new SharedArrayBuffer(4),
     stopJournal: new SharedArrayBuffer(4),
     levels: allocateLevels(),
-    openConnections: new SharedArrayBuffer(4),
+    admission: allocateAdmission(options.maxConnections),
     drops: allocateDrops(options.sets),
     packets: allocatePackets(options.packetSlots, SHARE_ARENA_WORDS),
     mainDoorbell: allocateDoorbell(),
@@ -198,7 +200,7 @@ function startAcceptor(
     transport: options.transport,
     maxConnections: options.maxConnections,
     limits: netLimitsOf(options),
-    openConnections: memory.openConnections,
+    admission: memory.admission,
     levels: memory.levels,
     stock: memory.drops.stock,
     doorbell: memory.acceptorDoorbells[a],

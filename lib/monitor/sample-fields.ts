@@ -7,6 +7,7 @@
 // |                                | and those of Chat                                                                  |
 // | shakesWon, None, Overload      | shakes answered, by result; shakesWonCents: cents won                              |
 // | shakesShed, sideShed           | of these, and of records and the like: shed because of the level; slowDowns: told  |
+// | shakesLimited                  | of these: of users who shook more often than they may                              |
 // | grabsWon, Repeat, Empty, ...   | grabs answered: Won, Repeat, Empty, Expired, NotInvited, NotFound, Busy            |
 // | grabsWonCents                  | cents grabbed                                                                      |
 // | packetsReleased, releasedCents | shake packets put into the SETs, and the cents in them                             |
@@ -22,7 +23,7 @@
 //
 // | count, client                  | meaning                                                                            |
 // |--------------------------------|------------------------------------------------------------------------------------|
-// | sent, answered, skipped        | shakes; skipped: due, and not sent: no connection, or due too long ago             |
+// | sent, answered, skipped        | shakes; skipped: due, and not sent: no connection, due too long ago, asked to wait |
 // | won, none, overload, wonCents  | shakes answered, by result; cents won                                              |
 // | notices                        | notices received                                                                   |
 // | grabsSent, grabsAnswered       | grabs; grabsWon, grabsNothing: by result; grabCents: cents grabbed                 |

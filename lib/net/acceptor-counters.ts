@@ -18,6 +18,8 @@ const COUNTS = [
   'shakesOverload',
   /** Of the shakes: shed because of the level. */
   'shakesShed',
+  /** Of the shakes: of users who shook too often. */
+  'shakesLimited',
   'grabsBusy',
   'sideBusy',
   /** Of these: because of the level. */

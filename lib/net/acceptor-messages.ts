@@ -4,7 +4,7 @@ import type { TokenKey } from '../access/token.ts';
 import type { GoingAway } from '../protocol/extended.ts';
 import type { ThreadVitals } from '../vitals/thread-vitals.ts';
 import type { LatencyKind } from './latency.ts';
-import type { NetLimits } from './limits.ts';
+import type { NetLimits } from './net-limits.ts';
 
 /** The acceptor has begun to listen. */
 export interface ListeningMessage {
@@ -35,7 +35,7 @@ export interface StopMessage {
   withinMs: number;
 }
 
-/** From main to an acceptor: other time limits from now on, for the connections that are there too. */
+/** From main to an acceptor: other limits from now on, for the connections that are there too. */
 export interface LimitsMessage {
   kind: 'limits';
   limits: NetLimits;

@@ -5,7 +5,8 @@
 
 import type { Acceptor } from './acceptor.ts';
 import type { StopMessage } from './acceptor-messages.ts';
-import { LAST_READS_MS, LEAVE_MS, type NetLimits } from './limits.ts';
+import { LAST_READS_MS, LEAVE_MS } from './limits.ts';
+import type { NetLimits } from './net-limits.ts';
 
 /** The parts of the whole time that sessions may take to leave, and that closing is given, at the most. */
 const LEAVE_SHARE = 1 / 3;

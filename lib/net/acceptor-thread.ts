@@ -23,8 +23,9 @@ import type {
 } from './acceptor-messages.ts';
 import { AcceptorStop } from './acceptor-stop.ts';
 import { countAddresses } from './address-count.ts';
+import { Admission } from './admission.ts';
 import { HandleTransport } from './handle-transport.ts';
-import type { NetLimits } from './limits.ts';
+import type { NetLimits } from './net-limits.ts';
 import { SocketTransport } from './socket-transport.ts';
 import type { TlsFiles } from './tls-sockets.ts';
 import type { ListenOptions } from './transport.ts';
@@ -36,7 +37,8 @@ export interface AcceptorThreadData {
   transport: 'handle' | 'socket';
   maxConnections: number;
   limits: NetLimits;
-  openConnections: SharedArrayBuffer;
+  /** See admission.ts. */
+  admission: SharedArrayBuffer;
   levels: SharedArrayBuffer;
   stock: SharedArrayBuffer;
   doorbell: SharedArrayBuffer;
@@ -62,14 +64,16 @@ async function run(data: AcceptorThreadData): Promise<void> {
   const { tls } = data;
   // TLS is what Node puts around a socket: a bare handle has none.
   const handles = data.transport === 'handle' && tls === undefined ? await probeHandles() : undefined;
+  // Its own: what changes a limit changes it in place, for everything that reads it.
+  const limits = { ...data.limits };
   const acceptor = new Acceptor({
     makeTransport: (handler) =>
       typeof handles === 'object'
-        ? new HandleTransport(handler, handles, data.maxConnections)
-        : new SocketTransport(handler, tls && { ...tls, timeoutSeconds: data.limits.tlsTimeoutSeconds }),
+        ? new HandleTransport(handler, handles, data.maxConnections, limits)
+        : new SocketTransport(handler, limits, tls),
     maxConnections: data.maxConnections,
-    limits: data.limits,
-    openConnections: new Int32Array(data.openConnections),
+    limits,
+    admission: new Admission(data.admission),
     levels: new Int32Array(data.levels),
     stock: new Stock(data.stock),
     links: data.workers.map(
@@ -90,7 +94,6 @@ async function run(data: AcceptorThreadData): Promise<void> {
     acceptor.keepTime();
     postSecond(acceptor, watch);
   });
-  let { limits } = data;
   parentPort!.on('message', async (message: StopMessage | CountAddressesMessage | KeysMessage | LimitsMessage) => {
     if (message.kind === 'keys') {
       acceptor.changeKeys(message.keys);
@@ -101,8 +104,7 @@ async function run(data: AcceptorThreadData): Promise<void> {
       return;
     }
     if (message.kind === 'limits') {
-      limits = message.limits;
-      acceptor.setLimits(limits);
+      acceptor.setLimits(message.limits);
       return;
     }
     stopSeconds();

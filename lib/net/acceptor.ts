@@ -8,18 +8,20 @@ import type { TokenKey } from '../access/token.ts';
 import type { Stock } from '../packets/stock.ts';
 import type { GoingAway } from '../protocol/extended.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
-import { FrameFault, SERVER_RULES } from '../protocol/frame-rules.ts';
+import { FrameFault, makeServerRules } from '../protocol/frame-rules.ts';
 import type { Consumer } from '../ring/consumer.ts';
 import type { CounterWriter } from '../ring/counters.ts';
 import type { DoorbellListener } from '../ring/doorbell.ts';
 import { sharedClockUs } from '../ring/shared-clock.ts';
 import { AcceptorCount } from './acceptor-counters.ts';
+import type { Admission } from './admission.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { ConnectionKeeper } from './connection-keeper.ts';
 import { ConnectionState, ConnectionTable } from './connection-table.ts';
 import { FlushRule } from './flush-rule.ts';
 import { LatencyRecorder } from './latency.ts';
-import { BYTES_PER_DRAIN, type NetLimits, READS_PER_DRAIN, TOLD_PER_TURN } from './limits.ts';
+import { BYTES_PER_DRAIN, READS_PER_DRAIN, TOLD_PER_TURN } from './limits.ts';
+import type { NetLimits } from './net-limits.ts';
 import { Outgoing } from './outgoing.ts';
 import { ReplyPath } from './reply-path.ts';
 import { RequestPath } from './request-path.ts';
@@ -32,9 +34,9 @@ export interface AcceptorParts {
   /** Makes the transport that reports to this acceptor. */
   makeTransport: (handler: TransportHandler) => Transport;
   maxConnections: number;
+  /** This acceptor's own: `setLimits` changes them in place. */
   limits: NetLimits;
-  /** One word, shared by all acceptors: connections open in the whole process. */
-  openConnections: Int32Array;
+  admission: Admission;
   stock: Stock;
   /** See level-words.ts. */
   levels: Int32Array;
@@ -54,6 +56,7 @@ export interface AcceptorParts {
 export class Acceptor implements TransportHandler {
   readonly transport: Transport;
   readonly latency = new LatencyRecorder();
+  readonly #limits: NetLimits;
   readonly #table: ConnectionTable;
   readonly #keeper: ConnectionKeeper;
   readonly #shedder: Shedder;
@@ -76,7 +79,8 @@ export class Acceptor implements TransportHandler {
   #told = 0;
 
   constructor(parts: AcceptorParts) {
-    const { links, counters, stock } = parts;
+    const { links, counters, stock, limits } = parts;
+    this.#limits = limits;
     this.transport = parts.makeTransport(this);
     this.#links = links;
     this.#replies = parts.replies;
@@ -84,22 +88,21 @@ export class Acceptor implements TransportHandler {
     this.#counters = counters;
     this.#table = new ConnectionTable(parts.maxConnections);
     this.#outgoing = new Outgoing(this.transport, (connection) => this.#keeper.closeSlow(connection));
-    this.#reader = new FrameReader(SERVER_RULES, {
+    this.#reader = new FrameReader(makeServerRules(limits.maxFrameBytes), {
       onFrame: (connection, bytes, offset, length, opcode) =>
         this.#requests.onFrame(connection, bytes, offset, length, opcode),
     });
-    const shared = { table: this.#table, outgoing: this.#outgoing, links, counters };
+    const shared = { table: this.#table, outgoing: this.#outgoing, links, counters, limits };
     this.#keeper = new ConnectionKeeper({
       ...shared,
       transport: this.transport,
       reader: this.#reader,
-      openConnections: parts.openConnections,
+      admission: parts.admission,
       maxConnections: parts.maxConnections,
-      limits: parts.limits,
     });
     this.#flushRule = new FlushRule(() => this.#sendAnswers(), this.#restRule);
     const { answersLosingShakes, takesChat, serverName, levels, keys } = parts;
-    this.#shedder = new Shedder({ levels, table: this.#table, outgoing: this.#outgoing, counters });
+    this.#shedder = new Shedder({ ...shared, levels });
     this.#requests = new RequestPath({
       ...shared,
       keeper: this.#keeper,
@@ -112,9 +115,9 @@ export class Acceptor implements TransportHandler {
     this.#replyPath = new ReplyPath({ ...shared, keeper: this.#keeper, latency: this.latency, serverName });
   }
 
-  onOpen(): number {
+  onOpen(address: string): number {
     this.#restRule.countOpen();
-    return this.#keeper.open();
+    return this.#keeper.open(address);
   }
 
   // HOT
@@ -122,6 +125,7 @@ export class Acceptor implements TransportHandler {
     if (this.#isStopping || this.#table.states[connection] === ConnectionState.CLOSING) return;
     // What waits for the end of the turn counts from its beginning: that is when it had arrived.
     if (this.#outgoing.runs === 0) this.#requests.receivedUs = sharedClockUs();
+    this.#table.heardTick[connection] = this.#keeper.tick;
     this.#counters.add(AcceptorCount.bytesReceived, length);
     const fault = this.#reader.feed(connection, bytes, length);
     if (fault !== FrameFault.NONE) this.#keeper.close(connection, 'frame', 'frame');
@@ -179,9 +183,10 @@ export class Acceptor implements TransportHandler {
     this.#requests.keys = keys;
   }
 
-  /** Other time limits, also for the connections that are there. */
+  /** Other limits, also for the connections that are there; who is there already stays. */
   setLimits(limits: NetLimits): void {
-    this.#keeper.limits = limits;
+    Object.assign(this.#limits, limits);
+    this.#reader.rules = makeServerRules(limits.maxFrameBytes);
   }
 
   /** The server goes away: extended sessions are told by calls of `tellSome`, and those that log in from now on at once. */

@@ -20,14 +20,20 @@ export const CLOSE_REASONS = [
   'tls-timeout',
   /** It did not log in within loginTimeoutSeconds. */
   'login-timeout',
+  /** The user sent nothing for longer than idleTimeoutSeconds. */
+  'idle-timeout',
   /** A frame did not become whole within frameTimeoutSeconds. */
   'frame-timeout',
-  /** It did not read what was sent to it: over MAX_QUEUED_BYTES. */
+  /** It did not read what was sent to it: over maxQueuedBytes. */
   'slow-consumer',
   /** The same user logged in on another connection. */
   'replaced',
   /** Refused at once: the server holds as many connections as it may. */
   'limit',
+  /** The same: as many as it may of the peer's address. */
+  'address-limit',
+  /** The same: as many as it may take in one second. */
+  'accept-limit',
   /** The server stopped. */
   'shutdown',
 ] as const;

@@ -6,9 +6,10 @@ import { packFrame } from '../protocol/message-pack.ts';
 import { Opcode } from '../protocol/opcodes.ts';
 import type { CounterWriter } from '../ring/counters.ts';
 import { AcceptorCount, closeCount } from './acceptor-counters.ts';
+import type { Admission } from './admission.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { ConnectionState, type ConnectionTable, NO_CONNECTION, NO_USER } from './connection-table.ts';
-import type { NetLimits } from './limits.ts';
+import type { NetLimits } from './net-limits.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Transport } from './transport.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -21,9 +22,10 @@ export interface KeeperParts {
   reader: FrameReader;
   links: readonly WorkerLink[];
   counters: CounterWriter;
-  /** One word, shared by all acceptors: connections open in the whole process. */
-  openConnections: Int32Array;
+  admission: Admission;
+  /** Of all acceptors together. */
   maxConnections: number;
+  /** May change in place. */
   limits: NetLimits;
 }
 
@@ -33,25 +35,23 @@ export class ConnectionKeeper {
   tick = 0;
   /** Connections of this acceptor that are not gone yet. */
   openCount = 0;
-  /** Time limits; others may be put in their place at any time. */
-  limits: NetLimits;
   readonly #parts: KeeperParts;
   /** The frame that extended sessions are sent once the server goes away. */
   #goingAway: Uint8Array | undefined;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
-    this.limits = parts.limits;
   }
 
-  /** A peer has connected: its index, or NO_CONNECTION when the server holds as many as it may. */
-  open(): number {
-    const { table, counters, openConnections, maxConnections } = this.#parts;
-    const open = Atomics.add(openConnections, 0, 1) + 1;
-    const connection = open > maxConnections ? NO_CONNECTION : table.open(this.tick);
+  /** A peer has connected: its index, or NO_CONNECTION when it is one too many. */
+  open(address: string): number {
+    const { table, counters, admission, maxConnections, limits } = this.#parts;
+    const hash = admission.hash(address);
+    const refusal = admission.enter(hash, maxConnections, limits, unixSeconds());
+    const connection = refusal === undefined ? table.open(this.tick, hash) : NO_CONNECTION;
     if (connection === NO_CONNECTION) {
-      Atomics.sub(openConnections, 0, 1);
-      counters.add(closeCount('limit'), 1);
+      if (refusal === undefined) admission.leave(hash);
+      counters.add(closeCount(refusal ?? 'limit'), 1);
       return NO_CONNECTION;
     }
     counters.add(AcceptorCount.connectionsAccepted, 1);
@@ -88,12 +88,12 @@ export class ConnectionKeeper {
 
   /** The transport has closed a connection: the index becomes free. */
   forget(connection: number, reason: CloseReason): void {
-    const { table, counters, openConnections } = this.#parts;
+    const { table, counters, admission } = this.#parts;
     if (this.#isOpen(connection)) this.#leave(connection, reason);
+    admission.leave(table.addressHashes[connection]);
     table.release(connection);
     counters.add(AcceptorCount.connectionsOpen, -1);
     this.openCount--;
-    Atomics.sub(openConnections, 0, 1);
   }
 
   /** Sends ERROR to an extended session. @param retryAfterMs left out, it does not say when to ask again */
@@ -105,8 +105,8 @@ export class ConnectionKeeper {
   /** A second has passed: ends what has run out of time. */
   keepTime(): void {
     this.tick++;
-    const { table, reader, transport } = this.#parts;
-    const { limits } = this;
+    const { table, reader, transport, limits } = this.#parts;
+    const { idleTimeoutSeconds } = limits;
     reader.tick = this.tick;
     for (const connection of reader.findStale(this.tick - limits.frameTimeoutSeconds)) {
       this.close(connection, 'frame-timeout', 'timeout');
@@ -116,6 +116,12 @@ export class ConnectionKeeper {
       const age = this.tick - table.sinceTick[connection];
       if (state === ConnectionState.NEW && age > limits.loginTimeoutSeconds) {
         this.close(connection, 'login-timeout', 'timeout');
+      } else if (
+        idleTimeoutSeconds > 0 &&
+        state === ConnectionState.LOGGED_IN &&
+        this.tick - table.heardTick[connection] > idleTimeoutSeconds
+      ) {
+        this.close(connection, 'idle-timeout', 'timeout');
       } else if (state === ConnectionState.CLOSING && age > limits.closeTimeoutSeconds) {
         transport.destroy(connection);
       }

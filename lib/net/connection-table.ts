@@ -33,8 +33,15 @@ export class ConnectionTable {
   readonly inFlight: Uint16Array;
   /** The same for chat, which is counted apart. */
   readonly chatInFlight: Uint8Array;
+  /** What its address is counted by: see admission.ts. */
+  readonly addressHashes: Int32Array;
   /** The second in which the present state with a time limit began. */
   readonly sinceTick: Int32Array;
+  /** The second in which something last arrived. */
+  readonly heardTick: Int32Array;
+  /** The second of the last shake, and the shakes in it; kept only while shakes are limited. */
+  readonly shakeTick: Int32Array;
+  readonly shakesInTick: Uint16Array;
   /** The second in which an extended session was last asked for patience; 0 for never. */
   readonly toldTick: Int32Array;
   readonly #free: Int32Array;
@@ -51,7 +58,11 @@ export class ConnectionTable {
     this.rich = new Uint8Array(capacity);
     this.inFlight = new Uint16Array(capacity);
     this.chatInFlight = new Uint8Array(capacity);
+    this.addressHashes = new Int32Array(capacity);
     this.sinceTick = new Int32Array(capacity);
+    this.heardTick = new Int32Array(capacity);
+    this.shakeTick = new Int32Array(capacity);
+    this.shakesInTick = new Uint16Array(capacity);
     this.toldTick = new Int32Array(capacity);
     this.#free = new Int32Array(capacity);
     this.#freeCount = 0;
@@ -63,7 +74,7 @@ export class ConnectionTable {
   }
 
   /** Takes an index for a new connection, or returns NO_CONNECTION. */
-  open(tick: number): number {
+  open(tick: number, addressHash: number): number {
     if (this.#freeCount === 0 && this.#highWater === this.capacity) return NO_CONNECTION;
     const connection = this.#freeCount > 0 ? this.#free[--this.#freeCount] : this.#highWater++;
     this.states[connection] = ConnectionState.NEW;
@@ -71,7 +82,11 @@ export class ConnectionTable {
     this.rich[connection] = 0;
     this.inFlight[connection] = 0;
     this.chatInFlight[connection] = 0;
+    this.addressHashes[connection] = addressHash;
     this.sinceTick[connection] = tick;
+    this.heardTick[connection] = tick;
+    this.shakeTick[connection] = 0;
+    this.shakesInTick[connection] = 0;
     this.toldTick[connection] = 0;
     return connection;
   }

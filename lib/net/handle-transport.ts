@@ -14,8 +14,9 @@ import {
 import { ViewCache } from '../handles/view-cache.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { NO_CONNECTION } from './connection-table.ts';
-import { KEEP_ALIVE_SECONDS, MAX_QUEUED_BYTES } from './limits.ts';
+import { KEEP_ALIVE_SECONDS } from './limits.ts';
 import { listen } from './listen.ts';
+import type { NetLimits } from './net-limits.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
 
 /** Bytes of one read: libuv offers no more at a time. */
@@ -36,6 +37,7 @@ interface Callbacks {
 export class HandleTransport implements Transport {
   readonly #handler: TransportHandler;
   readonly #parts: HandleParts;
+  readonly #limits: NetLimits;
   readonly #server: Server = createHandleServer();
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #views = new ViewCache();
@@ -48,10 +50,11 @@ export class HandleTransport implements Transport {
   #request: WriteRequest;
   readonly #callbacks: Callbacks;
 
-  /** @param capacity connections at the most */
-  constructor(handler: TransportHandler, parts: HandleParts, capacity: number) {
+  /** @param capacity connections at the most @param limits may change in place */
+  constructor(handler: TransportHandler, parts: HandleParts, capacity: number, limits: NetLimits) {
     this.#handler = handler;
     this.#parts = parts;
+    this.#limits = limits;
     this.#queued = new Int32Array(capacity);
     this.#goodbyes = new Uint8Array(capacity);
     this.#request = new parts.WriteRequest();
@@ -67,9 +70,8 @@ export class HandleTransport implements Transport {
   }
 
   addressOf(connection: number): string | undefined {
-    const name: { address?: string } = {};
     const handle = this.#handles[connection];
-    return handle === undefined || handle.getpeername(name) < 0 ? undefined : name.address;
+    return handle && peerOf(handle);
   }
 
   // HOT
@@ -108,7 +110,7 @@ export class HandleTransport implements Transport {
   }
 
   #accept(handle: TcpHandle): void {
-    const connection = this.#handler.onOpen();
+    const connection = this.#handler.onOpen(peerOf(handle) ?? '');
     if (connection === NO_CONNECTION) {
       handle.close(onRefused);
       return;
@@ -126,7 +128,7 @@ export class HandleTransport implements Transport {
 
   /** Queues a copy behind what waits already. */
   #queue(connection: number, handle: TcpHandle, bytes: Uint8Array, start: number, end: number): WriteOutcome {
-    if (this.#queued[connection] + end - start > MAX_QUEUED_BYTES) return WriteOutcome.TOO_SLOW;
+    if (this.#queued[connection] + end - start > this.#limits.maxQueuedBytes) return WriteOutcome.TOO_SLOW;
     // Not bytes.slice: that of a Buffer is a view, and the caller writes over these bytes at once.
     const copy = Uint8Array.prototype.slice.call(bytes, start, end);
     if (handle.writeBuffer(this.#request, copy) < 0) this.#close(connection, 'error');
@@ -200,6 +202,12 @@ export class HandleTransport implements Transport {
       },
     };
   }
+}
+
+/** Whom a handle is connected to; undefined if it is not any more. */
+function peerOf(handle: TcpHandle): string | undefined {
+  const name: { address?: string } = {};
+  return handle.getpeername(name) < 0 ? undefined : name.address;
 }
 
 function onRefused(): void {}

@@ -1,23 +1,4 @@
-// The bounds of the network side, each with its reason.
-
-/** How long connections may take, in whole seconds of the acceptor's clock: a limit is passed up to a second late. */
-export interface NetLimits {
-  /** With TLS: to end the handshake once connected, and to take what fills MAX_UNREAD_TLS_BYTES: a slow phone can. */
-  tlsTimeoutSeconds: number;
-  /** To log in once connected: existing clients take one. */
-  loginTimeoutSeconds: number;
-  /** To send one frame to its end: it fits into one network packet. */
-  frameTimeoutSeconds: number;
-  /** To read what is queued and to close their side, once we have closed ours. */
-  closeTimeoutSeconds: number;
-}
-
-export const DEFAULT_NET_LIMITS: NetLimits = {
-  tlsTimeoutSeconds: 10,
-  loginTimeoutSeconds: 30,
-  frameTimeoutSeconds: 10,
-  closeTimeoutSeconds: 2,
-};
+// The bounds of the network side that nobody can set, each with its reason. Those that an operator can set are in net-limits.ts.
 
 /** How long a stop still reads what has arrived before it, in milliseconds: a few turns of a loaded event loop. */
 export const LAST_READS_MS = 100;
@@ -34,17 +15,11 @@ export const MAX_IN_FLIGHT = 8192;
 /** Of these, how many may be shakes: the rest is kept for logins and grabs, which are shed last. */
 export const MAX_SHAKES_IN_FLIGHT = (MAX_IN_FLIGHT * 3) / 4;
 
-/** Requests that one connection may have under way: more than any honest client pipelines. */
-export const MAX_IN_FLIGHT_PER_CONNECTION = 1024;
-
-/** Bytes queued towards one connection before it counts as a slow consumer and is closed: about 9,000 replies. */
-export const MAX_QUEUED_BYTES = 256 * 1024;
-
 /**
- * Bytes queued towards one TLS connection before it is read no further until it has taken them: TLS sends what is written in
- * one turn of the loop only after it, and a client that asks much at once must not look like one that does not read.
+ * Share of maxQueuedBytes that may wait for one TLS connection before it is read no further until it has taken them: TLS sends what
+ * is written in one turn of the loop only after it, and a client that asks much at once must not look like one that does not read.
  */
-export const MAX_UNREAD_TLS_BYTES = MAX_QUEUED_BYTES / 4;
+export const UNREAD_TLS_SHARE = 1 / 4;
 
 /**
  * After how many reads, or bytes of them, the reply rings are drained: one turn of the event loop can hold tens of thousands of

@@ -19,7 +19,6 @@ import {
   type WalletResult,
   type Welcome,
 } from '../protocol/extended.ts';
-import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { packFrame } from '../protocol/message-pack.ts';
 import { GRAB_STATUS_NAMES, LoginResult, Opcode, SEND_STATUS_NAMES, ShakeResult } from '../protocol/opcodes.ts';
 import {
@@ -58,7 +57,8 @@ import { AcceptorCount } from './acceptor-counters.ts';
 import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
 import type { LatencyKind, LatencyRecorder } from './latency.ts';
-import { BUSY_MESSAGE, MAX_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
+import { BUSY_MESSAGE, RETRY_AFTER_MS } from './limits.ts';
+import type { NetLimits } from './net-limits.ts';
 import type { Outgoing } from './outgoing.ts';
 import { NONE, ReplyGroups } from './reply-groups.ts';
 import type { WorkerLink } from './worker-link.ts';
@@ -71,6 +71,8 @@ export interface ReplyParts {
   links: readonly WorkerLink[];
   counters: CounterWriter;
   latency: LatencyRecorder;
+  /** May change in place. */
+  limits: NetLimits;
   /** Name and version of the server, for WELCOME. */
   serverName: string;
 }
@@ -253,7 +255,7 @@ export class ReplyPath {
         version: PROTOCOL_VERSION,
         userId,
         server: this.#parts.serverName,
-        limits: { maxFrameBytes: MAX_FRAME_BYTES, maxInFlight: MAX_IN_FLIGHT_PER_CONNECTION },
+        limits: tellLimits(this.#parts.limits),
         pendingNotices: words[slot + REPLY_COUNT],
       };
       outgoing.send(connection, packFrame(Opcode.WELCOME, stampHigh, stampLow, body));
@@ -393,4 +395,9 @@ function readNotice(words: Int32Array, slot: number, note: Int32Array): RichNoti
     commitment,
     ...(note.length > 0 ? { note: Buffer.from(bytesOf(note, words[slot + REPLY_RESULT])).toString('utf8') } : {}),
   };
+}
+
+/** What WELCOME says of the limits. */
+function tellLimits({ maxFrameBytes, maxInFlight, idleTimeoutSeconds }: NetLimits): Welcome['limits'] {
+  return { maxFrameBytes, maxInFlight, ...(idleTimeoutSeconds > 0 ? { idleSeconds: idleTimeoutSeconds } : {}) };
 }

@@ -30,12 +30,8 @@ import type { CounterWriter } from '../ring/counters.ts';
 import { AcceptorCount } from './acceptor-counters.ts';
 import { type ConnectionKeeper, unixSeconds } from './connection-keeper.ts';
 import { ConnectionState, type ConnectionTable, NO_USER } from './connection-table.ts';
-import {
-  BUSY_MESSAGE,
-  MAX_CHAT_IN_FLIGHT_PER_CONNECTION,
-  MAX_IN_FLIGHT_PER_CONNECTION,
-  RETRY_AFTER_MS,
-} from './limits.ts';
+import { BUSY_MESSAGE, MAX_CHAT_IN_FLIGHT_PER_CONNECTION, RETRY_AFTER_MS } from './limits.ts';
+import type { NetLimits } from './net-limits.ts';
 import type { Outgoing } from './outgoing.ts';
 import { Shed, type Shedder } from './shedder.ts';
 import type { MoreRequest, WorkerLink } from './worker-link.ts';
@@ -49,6 +45,8 @@ export interface RequestParts {
   counters: CounterWriter;
   stock: Stock;
   shedder: Shedder;
+  /** May change in place. */
+  limits: NetLimits;
   /** Whether a shake of a SET without stock is answered here, without asking the worker. */
   answersLosingShakes: boolean;
   /** What verifies tokens; undefined where none are asked for. */
@@ -74,6 +72,7 @@ export class RequestPath implements FrameSink {
   readonly #counters: CounterWriter;
   readonly #stock: Stock;
   readonly #shedder: Shedder;
+  readonly #limits: NetLimits;
   readonly #answersLosingShakes: boolean;
   readonly #takesChat: () => boolean;
 
@@ -85,6 +84,7 @@ export class RequestPath implements FrameSink {
     this.#counters = parts.counters;
     this.#stock = parts.stock;
     this.#shedder = parts.shedder;
+    this.#limits = parts.limits;
     this.#answersLosingShakes = parts.answersLosingShakes;
     this.keys = parts.keys;
     this.#takesChat = parts.takesChat;
@@ -333,7 +333,7 @@ export class RequestPath implements FrameSink {
   ): boolean {
     const table = this.#table;
     const passed =
-      table.inFlight[connection] < MAX_IN_FLIGHT_PER_CONNECTION &&
+      table.inFlight[connection] < this.#limits.maxInFlight &&
       this.#linkOf(connection).requestMore(kind, this.#describe(connection, stampHigh, stampLow, more));
     if (passed) table.inFlight[connection]++;
     else this.#counters.add(AcceptorCount.sideBusy, 1);
@@ -360,7 +360,7 @@ export class RequestPath implements FrameSink {
   /** Asks the user's worker for a session; the reply path takes it from there. */
   #beginSession(connection: number, userId: number, rich: number, stampHigh: number, stampLow: number): void {
     const table = this.#table;
-    if (table.inFlight[connection] >= MAX_IN_FLIGHT_PER_CONNECTION) {
+    if (table.inFlight[connection] >= this.#limits.maxInFlight) {
       this.#keeper.close(connection, 'frame', 'frame');
       return;
     }
@@ -392,7 +392,7 @@ export class RequestPath implements FrameSink {
   // HOT
   #passOn(kind: RequestKind, connection: number, packetId: number, stampHigh: number, stampLow: number): boolean {
     const table = this.#table;
-    if (table.inFlight[connection] >= MAX_IN_FLIGHT_PER_CONNECTION) return false;
+    if (table.inFlight[connection] >= this.#limits.maxInFlight) return false;
     const passed = this.#linkOf(connection).request(
       kind,
       connection,

@@ -3,9 +3,10 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { CloseReason } from './close-reasons.ts';
 import { NO_CONNECTION } from './connection-table.ts';
-import { KEEP_ALIVE_SECONDS, MAX_QUEUED_BYTES, MAX_UNREAD_TLS_BYTES } from './limits.ts';
+import { KEEP_ALIVE_SECONDS, UNREAD_TLS_SHARE } from './limits.ts';
 import { listen } from './listen.ts';
-import { type TlsSettings, TlsSockets } from './tls-sockets.ts';
+import type { NetLimits } from './net-limits.ts';
+import { type TlsFiles, TlsSockets } from './tls-sockets.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
 
 /** A socket that knows its index, so that all sockets can share the same listener functions. */
@@ -18,14 +19,16 @@ interface IndexedSocket extends Socket {
 
 export class SocketTransport implements Transport {
   readonly #handler: TransportHandler;
+  readonly #limits: NetLimits;
   readonly #sockets: (IndexedSocket | undefined)[] = [];
   readonly #server: Server;
   readonly #tls: TlsSockets | undefined;
 
-  /** @param tls undefined for plain TCP */
-  constructor(handler: TransportHandler, tls?: TlsSettings) {
+  /** @param limits may change in place @param tls undefined for plain TCP */
+  constructor(handler: TransportHandler, limits: NetLimits, tls?: TlsFiles) {
     this.#handler = handler;
-    this.#tls = tls && new TlsSockets(tls);
+    this.#limits = limits;
+    this.#tls = tls && new TlsSockets(tls, limits);
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_SECONDS * 1000 },
       (socket) => this.#accept(socket),
@@ -52,7 +55,7 @@ export class SocketTransport implements Transport {
     const queued = socket.writableLength;
     // TLS never takes all at once, and what it keeps would keep the caller's buffer.
     if (queued > 0 || this.#tls !== undefined) {
-      if (queued + end - start > MAX_QUEUED_BYTES) return WriteOutcome.TOO_SLOW;
+      if (queued + end - start > this.#limits.maxQueuedBytes) return WriteOutcome.TOO_SLOW;
       socket.write(Uint8Array.prototype.slice.call(bytes, start, end));
       return WriteOutcome.DONE;
     }
@@ -72,7 +75,7 @@ export class SocketTransport implements Transport {
   }
 
   #accept(raw: Socket): void {
-    const connection = this.#handler.onOpen();
+    const connection = this.#handler.onOpen(raw.remoteAddress ?? '');
     if (connection === NO_CONNECTION) {
       raw.destroy();
       return;
@@ -110,7 +113,7 @@ export class SocketTransport implements Transport {
 
   /** With TLS, called behind each read. */
   #restWhenFull(socket: IndexedSocket): void {
-    if (socket.writableLength <= MAX_UNREAD_TLS_BYTES || socket.destroyed) return;
+    if (socket.writableLength <= this.#limits.maxQueuedBytes * UNREAD_TLS_SHARE || socket.destroyed) return;
     this.#tls!.rest(socket, () => {
       socket.closeReason = 'slow-consumer';
       socket.destroy();

@@ -3,16 +3,12 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import type { NetLimits } from './net-limits.ts';
 
 /** A certificate chain and its key, as PEM texts. */
 export interface TlsFiles {
   cert: string;
   key: string;
-}
-
-export interface TlsSettings extends TlsFiles {
-  /** How long a handshake may take, and a peer to read what stops it from being read. */
-  timeoutSeconds: number;
 }
 
 /** What a handshake ends with; one of the two is called, or the socket closes before. */
@@ -28,11 +24,12 @@ export function makeTlsContext({ cert, key }: TlsFiles): SecureContext {
 
 export class TlsSockets {
   readonly #context: SecureContext;
-  readonly #timeoutMs: number;
+  readonly #limits: NetLimits;
 
-  constructor(settings: TlsSettings) {
-    this.#context = makeTlsContext(settings);
-    this.#timeoutMs = settings.timeoutSeconds * 1000;
+  /** @param limits may change in place */
+  constructor(files: TlsFiles, limits: NetLimits) {
+    this.#context = makeTlsContext(files);
+    this.#limits = limits;
   }
 
   /** Begins the handshake with a peer that has connected. What is wrong with it ends the returned socket alone. */
@@ -40,7 +37,7 @@ export class TlsSockets {
     // Its errors reach the socket around it.
     raw.on('error', () => {});
     const socket = new TLSSocket(raw, { isServer: true, secureContext: this.#context });
-    const timer = setTimeout(onTimeout, this.#timeoutMs);
+    const timer = setTimeout(onTimeout, this.#limits.tlsTimeoutSeconds * 1000);
     socket.once('secure', () => {
       clearTimeout(timer);
       onSecure();
@@ -52,7 +49,7 @@ export class TlsSockets {
   /** Reads a peer no further until it has taken what is queued; `onTimeout` if it does not do so in time. */
   rest(socket: Socket, onTimeout: () => void): void {
     socket.pause();
-    const timer = setTimeout(onTimeout, this.#timeoutMs);
+    const timer = setTimeout(onTimeout, this.#limits.tlsTimeoutSeconds * 1000);
     const end = () => {
       clearTimeout(timer);
       socket.removeListener('drain', end).removeListener('close', end);

@@ -8,15 +8,15 @@ export const WriteOutcome = {
   DONE: 0,
   /** They wait for the peer, in the caller's buffer: those bytes must not be written again. */
   KEPT: 1,
-  /** The peer does not read: more than MAX_QUEUED_BYTES would wait. Nothing more is queued; close the connection. */
+  /** The peer does not read: more than maxQueuedBytes would wait. Nothing more is queued; close the connection. */
   TOO_SLOW: 2,
 } as const;
 export type WriteOutcome = (typeof WriteOutcome)[keyof typeof WriteOutcome];
 
 /** The acceptor, as a transport sees it. Connections are named by index. */
 export interface TransportHandler {
-  /** A peer has connected. Returns the connection's index, or NO_CONNECTION to refuse it. */
-  onOpen(): number;
+  /** A peer has connected from an address, '' if it is gone again. Returns the connection's index, or NO_CONNECTION to refuse it. */
+  onOpen(address: string): number;
   /** `length` bytes have arrived. They are only good during the call. */
   onData(connection: number, bytes: Uint8Array, length: number): void;
   /** The peer has said goodbye: nothing more will arrive, but it may still read. Answer with `end`. */

@@ -34,12 +34,13 @@ interface Partial {
 export class FrameReader {
   /** The owner's coarse clock, in any unit; kept with each incomplete frame so that `findStale` can judge its age. */
   tick = 0;
-  readonly #rules: FrameRules;
+  /** Others may be put in their place between two calls; a header that was judged stays so. */
+  rules: FrameRules;
   readonly #sink: FrameSink;
   readonly #partials = new Map<number, Partial>();
 
   constructor(rules: FrameRules, sink: FrameSink) {
-    this.#rules = rules;
+    this.rules = rules;
     this.#sink = sink;
   }
 
@@ -66,7 +67,7 @@ export class FrameReader {
     while (length - offset >= JUDGED_BYTES) {
       const frameLength = (bytes[offset] << 8) | bytes[offset + 1];
       const opcode = (bytes[offset + OPCODE_OFFSET] << 8) | bytes[offset + OPCODE_OFFSET + 1];
-      const fault = judgeHeader(this.#rules, frameLength, opcode);
+      const fault = judgeHeader(this.rules, frameLength, opcode);
       if (fault !== FrameFault.NONE) return fault;
       if (length - offset < frameLength) break;
       if (!this.#sink.onFrame(connection, bytes, offset, frameLength, opcode)) return FrameFault.NONE;
@@ -112,7 +113,7 @@ export class FrameReader {
       if (partial.have < target) return offset;
       const frameLength = frameLengthOf(partial.bytes);
       if (target === JUDGED_BYTES) {
-        const fault = judgeHeader(this.#rules, frameLength, opcodeOf(partial.bytes));
+        const fault = judgeHeader(this.rules, frameLength, opcodeOf(partial.bytes));
         if (fault !== FrameFault.NONE) return -fault;
       }
       if (target >= HEADER_BYTES) break;

@@ -10,7 +10,7 @@ export const FrameFault = {
   NONE: 0,
   /** The length field is below 12, or is not the one length that this classic opcode has. */
   WRONG_LENGTH: 1,
-  /** The length field of an extended frame is above MAX_FRAME_BYTES. */
+  /** The length field of an extended frame is above what this side reads. */
   OVERSIZE: 2,
   /** This side does not accept the opcode. */
   UNKNOWN_OPCODE: 3,
@@ -20,24 +20,33 @@ export type FrameFault = (typeof FrameFault)[keyof typeof FrameFault];
 /** Accepted lengths by opcode: 0 = refused, positive = exactly this many bytes, negative = at most that many. */
 export type FrameRules = Int16Array;
 
-/** @param chatBytes the longest chat frame that this side accepts @param asks whether those are requests, or all the others */
-function acceptOnly(opcodes: readonly Opcode[], chatBytes: number, asks: boolean): FrameRules {
+/**
+ * @param longest the longest extended frame that this side accepts @param chatBytes the longest chat frame
+ * @param asks whether chat frames are requests, or all the others
+ */
+function acceptOnly(opcodes: readonly Opcode[], longest: number, chatBytes: number, asks: boolean): FrameRules {
   const rules = new Int16Array(LAST_CHAT_OPCODE + 1);
   for (const opcode of opcodes) {
-    rules[opcode] = opcode < FIRST_EXTENDED_OPCODE ? CLASSIC_FRAME_BYTES[opcode] : -MAX_FRAME_BYTES;
+    rules[opcode] = opcode < FIRST_EXTENDED_OPCODE ? CLASSIC_FRAME_BYTES[opcode] : -longest;
   }
   for (let opcode = FIRST_CHAT_OPCODE; opcode <= LAST_CHAT_OPCODE; opcode++) {
-    if (isChatRequest(opcode) === asks) rules[opcode] = -chatBytes;
+    if (isChatRequest(opcode) === asks) rules[opcode] = -Math.min(longest, chatBytes);
   }
   return rules;
 }
 
-/** What a server accepts from its clients. */
-export const SERVER_RULES: FrameRules = acceptOnly(
-  [Opcode.LOGIN, Opcode.SHAKE, Opcode.GRAB, Opcode.HELLO, Opcode.PING, Opcode.SEND, Opcode.WALLET, Opcode.RECORDS],
-  MAX_CHAT_FRAME_BYTES,
-  true,
-);
+/** What a server accepts from its clients. @param longest bytes of an extended frame, at most MAX_FRAME_BYTES */
+export function makeServerRules(longest: number): FrameRules {
+  return acceptOnly(
+    [Opcode.LOGIN, Opcode.SHAKE, Opcode.GRAB, Opcode.HELLO, Opcode.PING, Opcode.SEND, Opcode.WALLET, Opcode.RECORDS],
+    longest,
+    MAX_CHAT_FRAME_BYTES,
+    true,
+  );
+}
+
+/** What a server accepts whose operator has not lowered the limit. */
+export const SERVER_RULES: FrameRules = makeServerRules(MAX_FRAME_BYTES);
 
 /** What a client accepts from its server. */
 export const CLIENT_RULES: FrameRules = acceptOnly(
@@ -57,6 +66,7 @@ export const CLIENT_RULES: FrameRules = acceptOnly(
     Opcode.WALLET_RESULT,
     Opcode.RECORDS_RESULT,
   ],
+  MAX_FRAME_BYTES,
   MAX_FRAME_BYTES,
   false,
 );

@@ -2,9 +2,11 @@
 
 import { Acceptor } from '../../lib/net/acceptor.ts';
 import { ACCEPTOR_COUNTERS, AcceptorCount, closeCount } from '../../lib/net/acceptor-counters.ts';
+import { Admission, allocateAdmission } from '../../lib/net/admission.ts';
 import { CLOSE_REASONS, type CloseReason } from '../../lib/net/close-reasons.ts';
 import { allocateLevels } from '../../lib/net/level-words.ts';
-import { DEFAULT_NET_LIMITS, MAX_IN_FLIGHT } from '../../lib/net/limits.ts';
+import { MAX_IN_FLIGHT } from '../../lib/net/limits.ts';
+import { DEFAULT_NET_LIMITS, type NetLimits } from '../../lib/net/net-limits.ts';
 import { type Transport, WriteOutcome } from '../../lib/net/transport.ts';
 import { WorkerLink } from '../../lib/net/worker-link.ts';
 import { Stock } from '../../lib/packets/stock.ts';
@@ -109,6 +111,7 @@ export interface RigOptions {
   workers?: number;
   maxConnections?: number;
   takesChat?: () => boolean;
+  limits?: Partial<NetLimits>;
 }
 
 export class AcceptorRig {
@@ -124,7 +127,7 @@ export class AcceptorRig {
   readonly #replies: Producer[];
   readonly #counters: CounterReader;
 
-  constructor({ sets = 4, workers = 1, maxConnections = 64, takesChat = () => true }: RigOptions = {}) {
+  constructor({ sets = 4, workers = 1, maxConnections = 64, takesChat = () => true, limits }: RigOptions = {}) {
     const each = <T>(make: () => T): T[] => Array.from({ length: workers }, make);
     const requests = each(() => allocateRing(2 * MAX_IN_FLIGHT, REQUEST_WORDS));
     // Of the workers, of the journal, and of main.
@@ -140,8 +143,8 @@ export class AcceptorRig {
     this.acceptor = new Acceptor({
       makeTransport: () => this.transport,
       maxConnections,
-      limits: DEFAULT_NET_LIMITS,
-      openConnections: new Int32Array(new SharedArrayBuffer(4)),
+      limits: { ...DEFAULT_NET_LIMITS, ...limits },
+      admission: new Admission(allocateAdmission(maxConnections)),
       levels: this.levels,
       stock: new Stock(stock),
       links: this.links,
@@ -155,8 +158,8 @@ export class AcceptorRig {
   }
 
   /** A peer connects. */
-  open(): number {
-    return this.acceptor.onOpen();
+  open(address = '127.0.0.1'): number {
+    return this.acceptor.onOpen(address);
   }
 
   /** A peer connects and logs in; the worker says yes. Returns the connection and what its requests carry. */

@@ -2,7 +2,8 @@
 
 import t from 'tap';
 import { AcceptorStop, type StoppingAcceptor } from '../../lib/net/acceptor-stop.ts';
-import { DEFAULT_NET_LIMITS, LAST_READS_MS, LEAVE_MS, TOLD_PER_TURN } from '../../lib/net/limits.ts';
+import { LAST_READS_MS, LEAVE_MS, TOLD_PER_TURN } from '../../lib/net/limits.ts';
+import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
 import type { GoingAway } from '../../lib/protocol/extended.ts';
 import { LoginResult, Opcode } from '../../lib/protocol/opcodes.ts';
 import { AcceptorRig } from './acceptor-rig.ts';

@@ -1,18 +1,16 @@
 // A worker that takes nothing from its ring: what still fits, what is answered at once, and that nothing is lost.
 
 import t from 'tap';
-import {
-  MAX_IN_FLIGHT,
-  MAX_IN_FLIGHT_PER_CONNECTION,
-  MAX_SHAKES_IN_FLIGHT,
-  RETRY_AFTER_MS,
-} from '../../lib/net/limits.ts';
+import { MAX_IN_FLIGHT, MAX_SHAKES_IN_FLIGHT, RETRY_AFTER_MS } from '../../lib/net/limits.ts';
+import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
 import { LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts';
 import { ReplyKind, RequestKind } from '../../lib/protocol/slot-layout.ts';
 import { AcceptorRig } from './acceptor-rig.ts';
 import { grab, hello, login, shake } from './raw-client.ts';
 
 const PACKET = 0x10_0000;
+
+const { maxInFlight: MAX_IN_FLIGHT_OF_ONE } = DEFAULT_NET_LIMITS;
 
 const repeat = (count: number, make: (i: number) => Buffer) => Array.from({ length: count }, (_, i) => make(i));
 
@@ -26,9 +24,9 @@ function openRig(options = {}): AcceptorRig {
 /** Lets fresh connections shake until the worker has as many shakes as it may. Returns a connection of theirs. */
 function fillWithShakes(rig: AcceptorRig, firstUser: number): number {
   let connection = -1;
-  for (let left = MAX_SHAKES_IN_FLIGHT; left > 0; left -= MAX_IN_FLIGHT_PER_CONNECTION) {
+  for (let left = MAX_SHAKES_IN_FLIGHT; left > 0; left -= MAX_IN_FLIGHT_OF_ONE) {
     connection = rig.join(firstUser, login(firstUser++)).connection;
-    rig.receive(connection, ...repeat(Math.min(left, MAX_IN_FLIGHT_PER_CONNECTION), () => shake()));
+    rig.receive(connection, ...repeat(Math.min(left, MAX_IN_FLIGHT_OF_ONE), () => shake()));
     if (rig.transport.take(connection).length > 0) throw new Error('a shake found no room');
   }
   return connection;
@@ -39,7 +37,7 @@ t.test('a connection may have as many requests under way as the limit says, and 
   const { connection } = rig.join(1, login(1));
   const rich = rig.join(2, hello(2)).connection;
   for (const one of [connection, rich]) {
-    rig.receive(one, ...repeat(MAX_IN_FLIGHT_PER_CONNECTION - 1, shake), grab(PACKET));
+    rig.receive(one, ...repeat(MAX_IN_FLIGHT_OF_ONE - 1, shake), grab(PACKET));
     t.same(rig.transport.take(one), [], 'just inside: nothing is answered before the worker has');
     rig.receive(one, shake(71), grab(PACKET, 72));
   }
@@ -69,7 +67,7 @@ t.test('a connection may have as many requests under way as the limit says, and 
 t.test('each reply makes room for one request more of its connection', (t) => {
   const rig = openRig();
   const { connection } = rig.join(1, login(1));
-  rig.receive(connection, ...repeat(MAX_IN_FLIGHT_PER_CONNECTION, () => shake()));
+  rig.receive(connection, ...repeat(MAX_IN_FLIGHT_OF_ONE, () => shake()));
   const [first] = rig.takeRequests();
   rig.answer(first, { result: ShakeResult.NONE });
   rig.drain();
@@ -90,7 +88,7 @@ t.test('a login over the limit of its connection closes it, and is counted', (t)
   ] as const) {
     const rig = openRig();
     const { connection } = rig.join(1, make(1));
-    rig.receive(connection, ...repeat(MAX_IN_FLIGHT_PER_CONNECTION, () => make(1)));
+    rig.receive(connection, ...repeat(MAX_IN_FLIGHT_OF_ONE, () => make(1)));
     t.same(rig.transport.ended, []);
     rig.receive(connection, make(1));
     t.strictSame(rig.transport.ended, [connection]);
@@ -117,7 +115,7 @@ t.test(
     const grabbers = [6, 7, 8].map((userId) => rig.join(userId, hello(userId)).connection);
     let left = grabs;
     for (const grabber of grabbers) {
-      const count = Math.min(left, MAX_IN_FLIGHT_PER_CONNECTION);
+      const count = Math.min(left, MAX_IN_FLIGHT_OF_ONE);
       rig.receive(grabber, ...repeat(count, () => grab(PACKET)));
       left -= count;
       t.same(rig.transport.take(grabber), [], 'a grab is not');
@@ -197,7 +195,7 @@ t.test('a worker that is stuck does not hold back the users of another one', (t)
   const rig = openRig({ workers: 2 });
   for (let userId = 0; userId < 24; userId += 4) {
     const connection = rig.open();
-    rig.receive(connection, login(userId), ...repeat(MAX_IN_FLIGHT_PER_CONNECTION, () => shake()));
+    rig.receive(connection, login(userId), ...repeat(MAX_IN_FLIGHT_OF_ONE, () => shake()));
   }
   const honest = rig.open();
   rig.receive(honest, login(1));

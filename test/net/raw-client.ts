@@ -22,6 +22,8 @@ export interface RawClientOptions {
   reads?: boolean;
   /** Does not close its side when the server closes. */
   lingers?: boolean;
+  /** The address that it comes from. */
+  from?: string;
 }
 
 /** How the server's side of the connection ended. */
@@ -49,9 +51,10 @@ export class RawClient {
     if (reads) socket.on('data', (chunk: Buffer) => this.#onData(chunk));
   }
 
-  static open(port: number, { reads = true, lingers = false }: RawClientOptions = {}): Promise<RawClient> {
+  static open(port: number, { reads = true, lingers = false, from }: RawClientOptions = {}): Promise<RawClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: lingers });
+      const localAddress = from === undefined ? {} : { localAddress: from };
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: lingers, ...localAddress });
       socket.once('error', reject);
       socket.once('connect', () => {
         socket.removeListener('error', reject);

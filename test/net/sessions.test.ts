@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { pack } from 'msgpackr';
 import t, { type Test } from 'tap';
 import type { Notice } from '../../clients/client.ts';
-import { MAX_IN_FLIGHT_PER_CONNECTION } from '../../lib/net/limits.ts';
+import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
 import { MAX_PENDING_NOTICES } from '../../lib/packets/limits.ts';
 import { MAX_FRAME_BYTES } from '../../lib/protocol/limits.ts';
 import { LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts';
@@ -72,7 +72,7 @@ check('an extended session is welcomed, and told everything about a packet', asy
     version: 1,
     userId: 100,
     server: SERVER_NAME,
-    limits: { maxFrameBytes: MAX_FRAME_BYTES, maxInFlight: MAX_IN_FLIGHT_PER_CONNECTION },
+    limits: { maxFrameBytes: MAX_FRAME_BYTES, maxInFlight: DEFAULT_NET_LIMITS.maxInFlight },
     pendingNotices: 0,
   });
   const told = once(client, 'notice');

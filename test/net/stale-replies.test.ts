@@ -9,15 +9,15 @@ import { grab, hello, login, shake } from './raw-client.ts';
 
 t.test('an index that is used again has another generation', (t) => {
   const table = new ConnectionTable(2);
-  const first = table.open(0);
+  const first = table.open(0, 0);
   const generation = table.generations[first];
   t.ok(table.isLive(first, generation));
-  t.not(table.open(0), first);
-  t.equal(table.open(0), NO_CONNECTION, 'no third one');
+  t.not(table.open(0, 0), first);
+  t.equal(table.open(0, 0), NO_CONNECTION, 'no third one');
   table.release(first);
   t.notOk(table.isLive(first, generation), 'not while it is free');
   t.notOk(table.isLive(first, table.generations[first]), 'whatever the generation');
-  t.equal(table.open(7), first);
+  t.equal(table.open(7, 0), first);
   t.notOk(table.isLive(first, generation));
   t.ok(table.isLive(first, table.generations[first]));
   t.strictSame([table.states[first], table.inFlight[first], table.sinceTick[first]], [ConnectionState.NEW, 0, 7]);
@@ -27,9 +27,9 @@ t.test('an index that is used again has another generation', (t) => {
 t.test('the generation wraps without a step that is left out', (t) => {
   const table = new ConnectionTable(1);
   table.generations[0] = 0x7fff_ffff;
-  table.release(table.open(0));
+  table.release(table.open(0, 0));
   t.equal(table.generations[0], -0x8000_0000);
-  table.open(0);
+  table.open(0, 0);
   t.ok(table.isLive(0, -0x8000_0000));
   t.end();
 });

@@ -1,7 +1,7 @@
 // The time limits of connections: to the second with a clock that the test winds on, and on real sockets.
 
 import t from 'tap';
-import { DEFAULT_NET_LIMITS } from '../../lib/net/limits.ts';
+import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
 import { LoginResult, Opcode } from '../../lib/protocol/opcodes.ts';
 import { AcceptorRig } from './acceptor-rig.ts';
 import { grab, hello, login, ping, RawClient, shake, sleep, waitFor, within } from './raw-client.ts';

@@ -6,7 +6,7 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import t, { type Test } from 'tap';
 import { HongbaoClient } from '../../clients/client.ts';
 import type { ClientOptions } from '../../clients/client-options.ts';
-import { MAX_QUEUED_BYTES } from '../../lib/net/limits.ts';
+import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
 import { Opcode } from '../../lib/protocol/opcodes.ts';
 import { startServer } from '../../lib/server.ts';
 import { makeDataDirectory } from '../server-process.ts';
@@ -123,7 +123,11 @@ check('a peer that does not read is closed as a slow consumer', async (t) => {
     socket.pause();
     const body = Buffer.concat([Buffer.from([0xc5, 0x20, 0x00]), Buffer.alloc(8192)]);
     // More than kernels buffer in both directions, and what may wait.
-    for (let sent = 0; sent < 64 * 1024 * 1024 + MAX_QUEUED_BYTES && !socket.destroyed; sent += body.length) {
+    for (
+      let sent = 0;
+      sent < 64 * 1024 * 1024 + DEFAULT_NET_LIMITS.maxQueuedBytes && !socket.destroyed;
+      sent += body.length
+    ) {
       if (!socket.write(ping(body))) await Promise.race([once(socket, 'drain'), once(socket, 'close')]).catch(() => {});
       if (((await closes(server))['slow-consumer'] ?? 0) > 0) break;
     }

@@ -7,7 +7,7 @@ import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
 import type { CloseReason } from '../../lib/net/close-reasons.ts';
 import { NO_CONNECTION } from '../../lib/net/connection-table.ts';
 import { HandleTransport } from '../../lib/net/handle-transport.ts';
-import { MAX_QUEUED_BYTES } from '../../lib/net/limits.ts';
+import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
 import { SocketTransport } from '../../lib/net/socket-transport.ts';
 import { type Transport, type TransportHandler, WriteOutcome } from '../../lib/net/transport.ts';
 import { sleep, waitFor } from './raw-client.ts';
@@ -17,9 +17,11 @@ const MOST_SENT = 64 * 1024 * 1024;
 
 const CAPACITY = 4;
 
+const { maxQueuedBytes: MAX_QUEUED_BYTES } = DEFAULT_NET_LIMITS;
+
 const makers: Record<string, (handler: TransportHandler) => Transport> = {
-  handle: (handler) => new HandleTransport(handler, loadHandleParts(), CAPACITY),
-  socket: (handler) => new SocketTransport(handler),
+  handle: (handler) => new HandleTransport(handler, loadHandleParts(), CAPACITY, DEFAULT_NET_LIMITS),
+  socket: (handler) => new SocketTransport(handler, DEFAULT_NET_LIMITS),
 };
 
 /** An acceptor that writes down what it hears. Refuses connections beyond `room`. */

@@ -10,6 +10,7 @@ import type { JournalFiles } from '../../lib/ledger/journal-files.ts';
 import { type Recovery, recover } from '../../lib/ledger/recovery.ts';
 import { SegmentWriter } from '../../lib/ledger/segment-writer.ts';
 import type { Wallet } from '../../lib/ledger/wallet.ts';
+import { allocateAdmission } from '../../lib/net/admission.ts';
 import { allocateLevels } from '../../lib/net/level-words.ts';
 import type { DropSplitter } from '../../lib/packets/drop-campaigns.ts';
 import { DropTable } from '../../lib/packets/drop-table.ts';
@@ -234,7 +235,7 @@ function allocateSmall(shape: ServerShape): ServerMemory {
     stop: new SharedArrayBuffer(4),
     stopJournal: new SharedArrayBuffer(4),
     levels: allocateLevels(),
-    openConnections: new SharedArrayBuffer(4),
+    admission: allocateAdmission(1),
     drops: allocateSmallDrops(sets, AMOUNT_WORDS, FIRST_SEQUENCE),
     packets: allocatePackets(shape.packetSlots, shape.blockWords),
     mainDoorbell: allocateDoorbell(),

@@ -11,17 +11,15 @@ import {
   checkOptions,
   DEFAULT_SERVER_OPTIONS as DEFAULTS,
   DURABILITIES,
-  netLimitsOf,
   TRANSPORTS,
 } from '../../lib/server-options.ts';
+import { LIMIT_FLAGS, limitOptions, readLimits } from '../config/limit-options.ts';
 import { LiveConfig } from '../config/live-config.ts';
 import { flagsOf, type OptionTable, toCamelCase, withoutDefaults } from '../config/settle.ts';
 import { controlTokenOf } from '../control-client.ts';
 import { logOptions, openLog } from '../log.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { UsageError } from '../usage-error.ts';
-
-const DEFAULT_LIMITS = netLimitsOf(DEFAULTS);
 
 const options = {
   host: { type: 'string', default: DEFAULTS.host, describe: 'address where clients connect' },
@@ -128,21 +126,7 @@ const options = {
     describe: 'module of a payment system that the sends of users are paid from',
     defaultDescription: 'their balances here',
   },
-  'login-timeout': {
-    type: 'number',
-    default: DEFAULT_LIMITS.loginTimeoutSeconds,
-    describe: 'seconds that a connection may take to log in',
-  },
-  'frame-timeout': {
-    type: 'number',
-    default: DEFAULT_LIMITS.frameTimeoutSeconds,
-    describe: 'seconds that one frame may take to become whole',
-  },
-  'close-timeout': {
-    type: 'number',
-    default: DEFAULT_LIMITS.closeTimeoutSeconds,
-    describe: 'seconds that a peer may take to close its side once the server has closed its own',
-  },
+  ...limitOptions,
   'drain-seconds': {
     type: 'number',
     default: DEFAULTS.drainSeconds,
@@ -184,9 +168,7 @@ export const configOption = {
 
 /** What can change while a server runs, by a new config file and SIGHUP. */
 const LIVE_OPTIONS: ReadonlySet<string> = new Set([
-  'login-timeout',
-  'frame-timeout',
-  'close-timeout',
+  ...LIMIT_FLAGS,
   'drain-seconds',
   'reconnect-seconds',
   'drain-to',
@@ -367,11 +349,7 @@ function toServerOptions(args: Parsed) {
     monitor: args.monitor,
     monitorToken: controlTokenOf({ controlToken: args.monitorToken || undefined }),
     wallet: args.wallet,
-    netLimits: {
-      loginTimeoutSeconds: args.loginTimeout,
-      frameTimeoutSeconds: args.frameTimeout,
-      closeTimeoutSeconds: args.closeTimeout,
-    },
+    netLimits: readLimits(args),
     drainSeconds: args.drainSeconds,
     reconnectSeconds: args.reconnectSeconds,
     drainTo: args.drainTo,

@@ -48,9 +48,13 @@ export function settle(table: OptionTable, file: Values, flags: Values): Settled
   return settled;
 }
 
-/** Values by the names that yargs gives to programs: `max-shares` as `maxShares`. */
+/** The name that yargs gives to programs: `maxShares` for `max-shares`. */
+export function toCamel(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/** Values by the names that yargs gives to programs. */
 export function toCamelCase(values: Values): Record<string, unknown> {
-  const toCamel = (name: string) => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [toCamel(name), value]));
 }
 
