@@ -5,7 +5,7 @@ import { toCamel } from './settle.ts';
 
 type LimitFlag = (typeof NET_LIMITS)[keyof NetLimits]['flag'];
 
-interface LimitOption {
+export interface LimitOption {
   type: 'number';
   default: number;
   describe: string;
