@@ -1,10 +1,10 @@
 // Follows GET /live of a server or monitor: connects, hands on what comes, and connects again when it is cut.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SseParser } from '../../lib/control/page/sse-parser.ts';
 import type { LiveHello, LiveSecond, LiveState } from '../../lib/monitor/live.ts';
 import { bearer, type ControlBase } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
-import { SseParser } from './sse-parser.ts';
 
 /** How long it waits before it connects again, in milliseconds. */
 const PAUSE_MS = 1000;

@@ -3,7 +3,7 @@
 // It is read with fetch: an EventSource could not show the control token.
 
 import type { LiveHello, LiveSecond, LiveState } from '../../monitor/live.ts';
-import { EventReader } from './event-reader.ts';
+import { type SseEvent, SseParser } from './sse-parser.ts';
 import { askForToken, tokenHeaders } from './token.ts';
 
 /** Seconds that are asked for at the start: as many as the page keeps. */
@@ -50,13 +50,13 @@ async function readOnce(events: StreamEvents): Promise<number> {
     status = response.status;
     if (!response.ok || response.body === null) return status;
     const source = response.body.getReader();
-    const reader = new EventReader();
+    const parser = new SseParser();
     for (;;) {
       const { done, value } = await source.read();
       if (done) return status;
       clearTimeout(silence);
       silence = setTimeout(() => connection.abort(), SILENCE_MS);
-      for (const { name, data } of reader.push(value)) tell(events, name, data);
+      for (const event of parser.push(value)) tell(events, event);
     }
   } catch {
     return status;
@@ -66,13 +66,15 @@ async function readOnce(events: StreamEvents): Promise<number> {
   }
 }
 
-function tell(events: StreamEvents, name: string, data: unknown): void {
+/** Hands on an event, unless its name is not known. @throws {SyntaxError} when it is not JSON */
+function tell(events: StreamEvents, { name, data }: SseEvent): void {
   if (name === 'hello') {
+    const hello = JSON.parse(data) as LiveHello;
     events.link('live');
-    events.hello(data as LiveHello);
+    events.hello(hello);
   } else if (name === 'seconds') {
-    events.seconds(data as LiveSecond[]);
+    events.seconds(JSON.parse(data) as LiveSecond[]);
   } else if (name === 'state') {
-    events.state(data as LiveState);
+    events.state(JSON.parse(data) as LiveState);
   }
 }

@@ -1,9 +1,11 @@
 // Takes server-sent events out of a stream of bytes that may be cut anywhere, also inside a character or a line end.
 //
+// For the page and for `hongbao watch`: it needs nothing that only a browser has, or only Node.
+//
 // As the HTML standard has it: lines end with LF, CR or CRLF; lines of data are joined with LF; comments, unknown fields
 // and an event without data are passed over; what the end of the stream cuts off is no event.
 
-/** Characters that one event may have: more than ten minutes of seconds with all that is in them. */
+/** Characters that one event may have: more than a quarter of an hour of seconds with all that is in them. */
 const MOST_CHARACTERS = 64 * 2 ** 20;
 
 export interface SseEvent {
