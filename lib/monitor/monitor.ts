@@ -6,7 +6,6 @@
 import { decodeLatency } from './latency-coding.ts';
 import type { LiveSecond, LiveState } from './live.ts';
 import type { MergedSecond, MergedSide } from './merged-second.ts';
-import type { RunLog } from './run-log.ts';
 import { type Sample, sampleSchema } from './sample.ts';
 import { type Refusal, SampleStore } from './sample-store.ts';
 
@@ -21,11 +20,17 @@ const REFUSALS: Record<Refusal, string> = {
   crowded: 'is of one process too many',
 };
 
+/** Where the samples go that could be used: a run log, or what hands them on to one. */
+interface SampleSink {
+  write(line: { type: 'sample'; sample: Sample }): void;
+  close(): Promise<void>;
+}
+
 export type OnSeconds = (seconds: LiveSecond[]) => void;
 
 export class Monitor {
   readonly #store: SampleStore;
-  readonly #runLog: RunLog | undefined;
+  readonly #sink: SampleSink | undefined;
   readonly #viewers = new Set<OnSeconds>();
   /** Seconds that viewers have not been told of yet. */
   readonly #untold = new Set<number>();
@@ -33,8 +38,8 @@ export class Monitor {
   readonly #refused: Record<string, number> = {};
   #lastRefusal: string | undefined;
 
-  constructor(runLog?: RunLog, store = new SampleStore()) {
-    this.#runLog = runLog;
+  constructor(sink?: SampleSink, store = new SampleStore()) {
+    this.#sink = sink;
     this.#store = store;
   }
 
@@ -62,7 +67,7 @@ export class Monitor {
       this.#refuse(refusal, `a sample of ${sample.source} ${REFUSALS[refusal]}`);
       return false;
     }
-    this.#runLog?.write({ type: 'sample', sample });
+    this.#sink?.write({ type: 'sample', sample });
     if (this.#viewers.size > 0) this.#tellLater(sample.second);
     return true;
   }
@@ -90,11 +95,11 @@ export class Monitor {
     return () => this.#viewers.delete(viewer);
   }
 
-  /** Ends the run log. */
+  /** Ends the run log, or what stands before it. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
     this.#viewers.clear();
-    await this.#runLog?.close();
+    await this.#sink?.close();
   }
 
   /** Counts something that was no use. @param sentence for whoever looks */

@@ -6,10 +6,11 @@ import { RESERVED_DESCRIPTORS } from '../../lib/net/limits.ts';
 import { countDescriptors } from '../../lib/server-options.ts';
 import { checkWhole } from '../check-whole.ts';
 import { type ExperimentPlan, PUBLISHED, planExperiment } from '../experiment/plan.ts';
-import { formatPlan, formatVerdict } from '../experiment/print-experiment.ts';
+import { formatPlan } from '../experiment/print-experiment.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { LANGUAGES } from '../report/words.ts';
 import { UsageError } from '../usage-error.ts';
+import { formatVerdict } from '../verdict.ts';
 
 /** What --quick takes, where nothing else is said: about a minute. */
 const QUICK = { scale: 0.05, connections: 2000 };

@@ -3,10 +3,11 @@
 import { countUnanswered, type LoadTotals } from '../../clients/load/load-totals.ts';
 import type { Comparison } from '../../clients/load/verify.ts';
 import type { RunVerdict } from '../../lib/monitor/run-log.ts';
-import { formatCents, formatCount, formatMs } from '../../lib/monitor/text-table.ts';
+import { formatCount, formatMs } from '../../lib/monitor/text-table.ts';
 import type { DropStatus } from '../../lib/packets/drop-campaigns.ts';
 import type { SendStatus } from '../../lib/packets/send-campaigns.ts';
 import type { AuditResult } from '../audit/run-audit.ts';
+import { type Check, exactCents, exactly } from '../verdict.ts';
 import type { PhaseFacts } from './phase-facts.ts';
 import type { ExperimentPlan } from './plan.ts';
 
@@ -29,8 +30,6 @@ const RATE_SHARE = 0.98;
 
 /** A shake is to be answered so soon, in microseconds, 99 times in 100: nobody shakes a telephone faster. */
 const P99_US = 1_000_000;
-
-type Check = RunVerdict['checks'][number];
 
 export function judge(facts: ExperimentFacts): RunVerdict {
   const checks = [
@@ -107,12 +106,4 @@ function judgeMoney({ comparisons, audit }: ExperimentFacts): Check[] {
     exactCents('missing in the journal, yuan', 0, audit.differenceCents),
     exactly('findings of the audit', 0, audit.findingCount),
   ];
-}
-
-function exactly(what: string, target: number, reached: number): Check {
-  return { what, target: formatCount(target), reached: formatCount(reached), isPassed: target === reached };
-}
-
-function exactCents(what: string, target: number, reached: number): Check {
-  return { what, target: formatCents(target), reached: formatCents(reached), isPassed: target === reached };
 }

@@ -1,7 +1,6 @@
-// What an experiment says of itself: what it is going to do and how that is scaled, and its verdict.
+// What an experiment says of itself before it begins: what it is going to do, and how that is scaled.
 
-import type { RunVerdict } from '../../lib/monitor/run-log.ts';
-import { formatCents, formatCount, formatTable } from '../../lib/monitor/text-table.ts';
+import { formatCount, formatTable } from '../../lib/monitor/text-table.ts';
 import { type ExperimentPlan, PUBLISHED } from './plan.ts';
 
 /** The plan beside the published experiment, as lines. */
@@ -38,30 +37,6 @@ export function formatPlan(plan: ExperimentPlan): string[] {
       ],
     ]),
     `shakes: ${rates}; ${formatCount(seconds)} s in all`,
-  ];
-}
-
-/** The verdict as lines: every check, both ends, and the word. */
-export function formatVerdict({ isPassed, checks, bothEnds }: RunVerdict): string[] {
-  const failed = checks.filter((check) => !check.isPassed).length;
-  const show = (value: number, isCents: boolean) => (isCents ? formatCents(value) : formatCount(value));
-  return [
-    ...formatTable([
-      ['check', 'target', 'reached', ''],
-      ...checks.map((check) => [check.what, check.target, check.reached, check.isPassed ? 'passed' : 'FAILED']),
-    ]),
-    '',
-    ...formatTable([
-      ['both ends', 'clients', 'server', ''],
-      ...bothEnds.map(({ what, client, server, isCents }) => [
-        what,
-        show(client, isCents),
-        show(server, isCents),
-        client === server ? 'agree' : 'DIFFER',
-      ]),
-    ]),
-    '',
-    isPassed ? `PASSED: all ${checks.length} checks` : `FAILED: ${failed} of ${checks.length} checks`,
   ];
 }
 

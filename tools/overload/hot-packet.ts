@@ -4,9 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type LoadOptions, PACE_MS } from '../../clients/load/load-options.ts';
 import { LoadSteering } from '../../clients/load/load-steering.ts';
 import { runLoad } from '../../clients/load/run-load.ts';
-import type { RunVerdict } from '../../lib/monitor/run-log.ts';
-import { formatCount } from '../../lib/monitor/text-table.ts';
 import { callControl } from '../control-client.ts';
+import { type Check, exactly } from '../verdict.ts';
 
 /** How long the grabbing may take, in seconds. */
 const SECONDS = 5;
@@ -22,7 +21,7 @@ export async function runHotPacket(
   server: { port: number; controlUrl: string },
   users: number,
   shares: number,
-): Promise<RunVerdict['checks']> {
+): Promise<Check[]> {
   const options: LoadOptions = {
     targets: [{ host: '127.0.0.1', port: server.port }],
     users: [0, users - 1],
@@ -49,12 +48,6 @@ export async function runHotPacket(
     undefined,
     steering,
   );
-  const exactly = (what: string, target: number, reached: number) => ({
-    what,
-    target: formatCount(target),
-    reached: formatCount(reached),
-    isPassed: target === reached,
-  });
   return [
     exactly('hot packet: users answered', users, totals.grabsAnswered),
     exactly('hot packet: winners', shares, totals.grabsWon),

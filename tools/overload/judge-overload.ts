@@ -3,9 +3,9 @@
 import type { JsHistogram } from 'hdr-histogram-js';
 import { decodeLatency } from '../../lib/monitor/latency-coding.ts';
 import { buildMicroseconds } from '../../lib/monitor/microseconds.ts';
-import type { RunVerdict } from '../../lib/monitor/run-log.ts';
 import type { Sample } from '../../lib/monitor/sample.ts';
 import { formatCount, formatMs } from '../../lib/monitor/text-table.ts';
+import { type Check, exactly } from '../verdict.ts';
 
 /** Stretches of the run, in Unix milliseconds. */
 export interface OverloadTimes {
@@ -33,7 +33,7 @@ const FLOOD_P99_US = 2_000_000;
 /** It has recovered once it sheds nothing, and that no later than this after the flood, in seconds. */
 const RECOVERY_SECONDS = 10;
 
-export function judgeOverload(facts: OverloadFacts): RunVerdict['checks'] {
+export function judgeOverload(facts: OverloadFacts): Check[] {
   const { times, grabbers, server, grabs } = facts;
   const floodP99Us = percentile(inTime(grabbers, times.floodMs, times.againMs), 99);
   const shed = sum(inTime(server, times.floodMs, times.againMs), 'shakesShed');
@@ -63,7 +63,7 @@ export function judgeOverload(facts: OverloadFacts): RunVerdict['checks'] {
   ];
 }
 
-export function inTime(samples: readonly Sample[], fromMs: number, untilMs: number): Sample[] {
+function inTime(samples: readonly Sample[], fromMs: number, untilMs: number): Sample[] {
   return samples.filter(({ second }) => second * 1000 >= fromMs && second * 1000 + 1000 <= untilMs);
 }
 
@@ -72,12 +72,8 @@ function sum(samples: readonly Sample[], name: string): number {
 }
 
 /** Of grabs, in microseconds. */
-export function percentile(samples: readonly Sample[], percent: number): number {
+function percentile(samples: readonly Sample[], percent: number): number {
   const all: JsHistogram = buildMicroseconds();
   for (const { latency } of samples) if (latency.grab !== undefined) all.add(decodeLatency(latency.grab));
   return all.totalCount === 0 ? 0 : all.getValueAtPercentile(percent);
-}
-
-function exactly(what: string, target: number, reached: number): RunVerdict['checks'][number] {
-  return { what, target: formatCount(target), reached: formatCount(reached), isPassed: target === reached };
 }

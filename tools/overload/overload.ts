@@ -30,10 +30,10 @@ import { SERVER_NAME } from '../../lib/version.ts';
 import { runAudit } from '../audit/run-audit.ts';
 import { checkWhole } from '../check-whole.ts';
 import { callControl } from '../control-client.ts';
-import { formatVerdict } from '../experiment/print-experiment.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { writeReport } from '../report/write-report.ts';
 import { ServeProcess } from '../serve-process.ts';
+import { type Check, formatVerdict } from '../verdict.ts';
 import { runHotPacket } from './hot-packet.ts';
 import { judgeOverload, type OverloadTimes } from './judge-overload.ts';
 
@@ -62,6 +62,10 @@ const SHARES = 3;
 /** How long the capacity is measured, in seconds. */
 const MEASURE_SECONDS = 3;
 
+/** What the two sources of samples here are called. */
+const SHAKERS = 'shakers';
+const GRABBERS = 'grabbers';
+
 /** A user does not wait so long with a shake, in milliseconds: it is not made. */
 const GIVE_UP_MS = 1000;
 
@@ -77,7 +81,14 @@ async function main(): Promise<void> {
   mkdirSync(data, { recursive: true });
   const fail = (error: Error) => process.stderr.write(`${error.message}\n`);
   const runLog = new RunLog({ directory, header, onError: fail });
-  const monitor = new Monitor(runLog);
+  const samples: Sample[] = [];
+  const monitor = new Monitor({
+    write(line) {
+      samples.push(line.sample);
+      runLog.write(line);
+    },
+    close: () => runLog.close(),
+  });
   const app = buildMonitorServer(monitor, SERVER_NAME, '127.0.0.1', fail);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const monitorUrl = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`;
@@ -85,7 +96,7 @@ async function main(): Promise<void> {
   const server = new ServeProcess([`--data=${data}`, `--monitor=${monitorUrl}`, '--no-run-log']);
   try {
     await server.awaitServing();
-    const checks = await flood(server, monitor, runLog, data);
+    const checks = await flood({ server, monitor, runLog, samples, data });
     const verdict = { isPassed: checks.every(({ isPassed }) => isPassed), checks, bothEnds: [] };
     runLog.write({ type: 'verdict', ...verdict });
     await monitor.close();
@@ -100,7 +111,16 @@ async function main(): Promise<void> {
   }
 }
 
-async function flood(server: ServeProcess, monitor: Monitor, runLog: RunLog, data: string) {
+interface FloodParts {
+  server: ServeProcess;
+  monitor: Monitor;
+  runLog: RunLog;
+  /** Every sample that the monitor took, also while it goes on. */
+  samples: readonly Sample[];
+  data: string;
+}
+
+async function flood({ server, monitor, runLog, samples, data }: FloodParts): Promise<Check[]> {
   const shakers: UserRange = [0, args.shakers - 1];
   const grabbers: UserRange = [args.shakers, args.shakers + args.grabbers - 1];
   await callControl(server.controlUrl, 'POST', '/drops', DROP);
@@ -113,8 +133,8 @@ async function flood(server: ServeProcess, monitor: Monitor, runLog: RunLog, dat
   const calm = Math.round(capacity / 2);
   const seconds = 3 * args.seconds;
   const progress = new ProgressLine();
-  const samples: Sample[] = [];
-  const steering = new LoadSteering({ ...loadOf(server, shakers, calm, seconds), giveUpMs: GIVE_UP_MS });
+  const shakerOptions = { ...loadOf(server, shakers, calm, seconds), giveUpMs: GIVE_UP_MS, sampled: true };
+  const steering = new LoadSteering(shakerOptions);
   const times: OverloadTimes = { calmMs: 0, floodMs: 0, againMs: 0, endMs: 0 };
   const begin = () => {
     times.calmMs = Math.ceil((Date.now() + 1000) / 1000) * 1000;
@@ -123,23 +143,13 @@ async function flood(server: ServeProcess, monitor: Monitor, runLog: RunLog, dat
     times.endMs = times.againMs + (args.seconds - 2) * 1000;
     steering.setQps(offered, times.floodMs);
     runLog.write({ type: 'mark', atMs: times.floodMs, text: `${args.times} times its capacity` });
-    setTimeout(() => steering.setQps(calm, times.againMs), times.againMs - 900 - Date.now());
+    steering.setQps(calm, times.againMs);
     runLog.write({ type: 'mark', atMs: times.againMs, text: 'half of it' });
     const sends = { count: SENDS_PER_SECOND * (seconds - 4), rate: SENDS_PER_SECOND, shares: SHARES, total: 300 };
     void callControl(server.controlUrl, 'POST', '/sends', { ...sends, users: grabbers });
   };
-  const shakerSampler = openSampler(
-    monitor,
-    'shakers',
-    () => steering.qps,
-    () => {},
-  );
-  const grabberSampler = openSampler(
-    monitor,
-    'grabbers',
-    () => 0,
-    (sample) => samples.push(sample),
-  );
+  const shakerSampler = openSampler(monitor, SHAKERS, () => steering.qps);
+  const grabberSampler = openSampler(monitor, GRABBERS, () => 0);
   const before = (await callControl(server.controlUrl, 'GET', '/status')) as ServerStatus;
   const grabbing = runLoad(
     { ...loadOf(server, grabbers, 0, seconds + 8), sampled: true },
@@ -149,7 +159,7 @@ async function flood(server: ServeProcess, monitor: Monitor, runLog: RunLog, dat
     grabberSampler,
   );
   const shaking = runLoad(
-    { ...loadOf(server, shakers, calm, seconds), giveUpMs: GIVE_UP_MS, sampled: true },
+    shakerOptions,
     (phase, { sent, answered }) => {
       if (phase === 'shaking' && times.calmMs === 0) begin();
       const how = `sent ${formatCount(sent)}  answered ${formatCount(answered)}`;
@@ -163,22 +173,23 @@ async function flood(server: ServeProcess, monitor: Monitor, runLog: RunLog, dat
   progress.end();
   shakerSampler.stop();
   grabberSampler.stop();
+  // What the hot packet does to the server is no part of the flood.
+  const flooded = [...samples];
   const hot = args.hot > 0 ? await runHotPacket(server, args.hot, args.shares) : [];
   await callControl(server.controlUrl, 'POST', '/drops/1/close');
   await sleep(500);
   const status = (await callControl(server.controlUrl, 'GET', '/status')) as ServerStatus;
-  const ofServer = monitorSamples.filter(({ role }) => role === 'server');
   await server.stop();
   const audit = await runAudit(data, { threads: 2 });
-  const { grabsSent, grabsAnswered, grabsWon, notices } = grabbed.totals;
+  const { grabsSent, grabsAnswered, grabsWon } = grabbed.totals;
   const invited = (status.packets.sent - before.packets.sent - (args.hot > 0 ? 1 : 0)) * SHARES;
   process.stdout.write(`shakes shed: ${formatCount(status.shed.shakes)}; level changed ${status.levelChanges} times\n`);
   return [
     ...judgeOverload({
       times,
-      grabbers: samples,
-      server: ofServer,
-      grabs: { sent: grabsSent, answered: grabsAnswered, won: grabsWon, invited: Math.max(invited, notices) },
+      grabbers: flooded.filter(({ source }) => source === GRABBERS),
+      server: flooded.filter(({ role }) => role === 'server'),
+      grabs: { sent: grabsSent, answered: grabsAnswered, won: grabsWon, invited },
       unansweredShakes: countUnanswered(shaken.totals),
       differenceCents: status.money.difference,
       auditFindings: audit.findingCount + (audit.differenceCents === 0 ? 0 : 1),
@@ -187,20 +198,11 @@ async function flood(server: ServeProcess, monitor: Monitor, runLog: RunLog, dat
   ];
 }
 
-/** Every sample that the monitor got, in this process. */
-const monitorSamples: Sample[] = [];
-
-function openSampler(monitor: Monitor, source: string, readQps: () => number, onSample: (sample: Sample) => void) {
+function openSampler(monitor: Monitor, source: string, readQps: () => number): LoadSampler {
   return new LoadSampler({
     origin: { source, run: randomBytes(6).toString('hex'), role: 'client' },
     readQps,
-    onSample: (sample) => {
-      onSample(sample);
-      monitor.take(sample);
-      for (const { sample: last } of monitor.present()) {
-        if (last.role === 'server' && monitorSamples.at(-1)?.sequence !== last.sequence) monitorSamples.push(last);
-      }
-    },
+    onSample: (sample) => monitor.take(sample),
   });
 }
 

@@ -6,7 +6,8 @@ import type { AuditResult } from '../../../tools/audit/run-audit.ts';
 import { type ExperimentFacts, judge } from '../../../tools/experiment/judge.ts';
 import { readPhase } from '../../../tools/experiment/phase-facts.ts';
 import { planExperiment } from '../../../tools/experiment/plan.ts';
-import { formatPlan, formatVerdict } from '../../../tools/experiment/print-experiment.ts';
+import { formatPlan } from '../../../tools/experiment/print-experiment.ts';
+import { formatVerdict } from '../../../tools/verdict.ts';
 import { encodeValues, makeSample, SECOND } from '../../monitor/make-samples.ts';
 
 const plan = planExperiment({ connections: 1000, rates: [30_000, 60_000], scale: 0.01 });
