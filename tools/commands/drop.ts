@@ -1,8 +1,8 @@
 // `hongbao drop`: starts a drop (packets that users win by shaking), shows, pauses, resumes, or closes one.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
-import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
+import { allowOneOperation, operateCampaign, startCampaign } from '../campaign-command.ts';
+import { controlOf, controlOption } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -29,24 +29,15 @@ export const dropCommand: CommandModule<object, DropArguments> = {
   command: 'drop',
   describe: 'start a drop: packets that users win by shaking',
   builder: (yargs) =>
-    yargs
-      .options(options)
-      .conflicts('show', ['close', 'pause', 'resume'])
-      .conflicts('close', ['pause', 'resume'])
-      .conflicts('pause', 'resume')
+    allowOneOperation(yargs.options(options))
       .example('$0 drop --count 4000 --rate 200 --budget 400000', '4,000 packets in 20 seconds, 4,000.00 yuan in all')
       .example('$0 drop --show 1', 'how drop 1 stands'),
   handler: drop,
 };
 
 async function drop(args: ArgumentsCamelCase<DropArguments>): Promise<void> {
-  const { show, close, pause, resume } = args;
   const control = controlOf(args);
-  if (args.list) return printJson(await callControl(control, 'GET', '/drops'));
-  if (show !== undefined) return printJson(await callControl(control, 'GET', `/drops/${show}`));
-  if (close !== undefined) return printJson(await callControl(control, 'POST', `/drops/${close}/close`));
-  if (pause !== undefined) return printJson(await callControl(control, 'POST', `/drops/${pause}/pause`));
-  if (resume !== undefined) return printJson(await callControl(control, 'POST', `/drops/${resume}/resume`));
+  if (await operateCampaign(control, '/drops', args)) return;
   if (args.count === undefined || args.budget === undefined) {
     throw new UsageError(
       'a drop needs --count and --budget (in cents); or use --show, --close, --pause or --resume with an id',
@@ -62,10 +53,5 @@ async function drop(args: ArgumentsCamelCase<DropArguments>): Promise<void> {
     startAt: args.startAt,
     dryRun: args.dryRun || undefined,
   };
-  let status = (await callControl(control, 'POST', '/drops', body)) as { id: number; state: string };
-  while (args.wait && !args.dryRun && status.state !== 'closed') {
-    await sleep(200);
-    status = (await callControl(control, 'GET', `/drops/${status.id}`)) as typeof status;
-  }
-  printJson(status);
+  await startCampaign(control, '/drops', body, args.wait && !args.dryRun);
 }

@@ -1,9 +1,9 @@
 // `hongbao send`: sends packets to users, who are told and grab a share each; shows, pauses, resumes, or closes a send.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ArgumentsCamelCase, CommandModule, InferredOptionTypes } from 'yargs';
 import { parseUsers } from '../../clients/load/load-options.ts';
-import { callControl, controlOf, controlOption, printJson } from '../control-client.ts';
+import { allowOneOperation, operateCampaign, startCampaign } from '../campaign-command.ts';
+import { controlOf, controlOption } from '../control-client.ts';
 import { UsageError } from '../usage-error.ts';
 
 const options = {
@@ -33,11 +33,7 @@ export const sendCommand: CommandModule<object, SendArguments> = {
   command: 'send',
   describe: 'send packets to users, who are told and grab a share each',
   builder: (yargs) =>
-    yargs
-      .options(options)
-      .conflicts('show', ['close', 'pause', 'resume'])
-      .conflicts('close', ['pause', 'resume'])
-      .conflicts('pause', 'resume')
+    allowOneOperation(yargs.options(options))
       .example(
         '$0 send --count 2000 --rate 200 --shares 3 --total 300 --users 0:9999',
         '3.00 yuan to 3 users, 2,000 times',
@@ -47,13 +43,8 @@ export const sendCommand: CommandModule<object, SendArguments> = {
 };
 
 async function send(args: ArgumentsCamelCase<SendArguments>): Promise<void> {
-  const { show, close, pause, resume } = args;
   const control = controlOf(args);
-  if (args.list) return printJson(await callControl(control, 'GET', '/sends'));
-  if (show !== undefined) return printJson(await callControl(control, 'GET', `/sends/${show}`));
-  if (close !== undefined) return printJson(await callControl(control, 'POST', `/sends/${close}/close`));
-  if (pause !== undefined) return printJson(await callControl(control, 'POST', `/sends/${pause}/pause`));
-  if (resume !== undefined) return printJson(await callControl(control, 'POST', `/sends/${resume}/resume`));
+  if (await operateCampaign(control, '/sends', args)) return;
   const users = args.users === undefined ? undefined : parseUsers(args.users);
   const total = args.total === undefined ? undefined : parseTotal(args.total);
   if (args.count === undefined || total === undefined || users === undefined) {
@@ -76,12 +67,7 @@ async function send(args: ArgumentsCamelCase<SendArguments>): Promise<void> {
     startAt,
     dryRun: dryRun || undefined,
   };
-  let status = (await callControl(control, 'POST', '/sends', body)) as { id: number; state: string };
-  while (args.wait && !dryRun && status.state !== 'closed') {
-    await sleep(200);
-    status = (await callControl(control, 'GET', `/sends/${status.id}`)) as typeof status;
-  }
-  printJson(status);
+  await startCampaign(control, '/sends', body, args.wait && !dryRun);
 }
 
 /** Reads `cents` or `low:high`. Returns undefined if it is neither. */
