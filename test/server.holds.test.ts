@@ -177,6 +177,19 @@ t.test('the kill switch stops everything at once, also over a restart, and lets 
   t.strictSame(await second.ask('DELETE', '/halt'), { isOn: false, drops: [], sends: [] });
 });
 
+t.test('the kill switch ends, although a restart came after what it had stopped was closed', async (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
+  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const first = await start(t, data);
+  for (let i = 0; i < 2; i++) await first.ask('POST', '/drops', { count: 500, rate: 20, budget: 50_000 });
+  t.match(await first.ask('POST', '/halt'), { drops: [2, 1] });
+  t.match(await first.ask('POST', '/drops/1/close'), { state: 'closed' });
+  await first.server.stop();
+  const second = await start(t, data);
+  t.strictSame(await second.ask('DELETE', '/halt'), { isOn: false, drops: [2], sends: [] });
+  t.match(await second.ask('GET', '/drops/2'), { isPaused: false });
+});
+
 t.test('no campaign may cost more than the server allows; just as much is allowed', async (t) => {
   const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
   t.teardown(() => rmSync(data, { recursive: true, force: true }));

@@ -7,36 +7,13 @@
 import { CampaignError } from './campaign-error.ts';
 import { CampaignHolds, type Hold } from './campaign-holds.ts';
 import { type CampaignPlan, planDrop } from './campaign-plan.ts';
+import { type DropSpec, toSplit } from './drop-spec.ts';
 import type { DropTable } from './drop-table.ts';
-import {
-  DEFAULT_MAX_CENTS,
-  DEFAULT_MIN_CENTS,
-  DROP_ARENA_WORDS,
-  MAX_AMOUNT_CENTS,
-  MAX_BUDGET_CENTS,
-  MAX_OPEN_DROPS,
-} from './limits.ts';
+import { DROP_ARENA_WORDS, MAX_OPEN_DROPS } from './limits.ts';
 import type { DropOpening, MovementLog, Ticket } from './movement-log.ts';
 import { SHAKE_NUMBERS } from './packet-id.ts';
 import { RunList } from './run-list.ts';
-import { isSplittable, type SplitRequest } from './split.ts';
-
-/** What is asked for. */
-export interface DropSpec {
-  /** Packets. */
-  count: number;
-  /** Packets a second. */
-  rate: number;
-  /** Cents over all packets. */
-  budget: number;
-  /** Bounds of one packet, in cents. */
-  min?: number | undefined;
-  max?: number | undefined;
-  /** How often one user may win; left out: any number of times. */
-  winsPerUser?: number | undefined;
-  /** Unix milliseconds before which nothing is released; left out, it begins at once. */
-  startMs?: number | undefined;
-}
+import type { SplitRequest } from './split.ts';
 
 /** How a drop stands. `scheduled`: not yet; `releasing`: at its rate; `released`: all out, not all won; `closing`: taking back; `closed`. */
 export interface DropStatus {
@@ -144,7 +121,7 @@ export class DropCampaigns {
       await this.#splitDrop(request, seed, this.#table.amounts.buffer as SharedArrayBuffer, firstAmount);
       if (!this.#log.hasRoom(0)) throw new CampaignError('no_room', 'too much waits for the disk; try again later');
       // Before the drop is: a crash in between leaves a hold of nothing, not a drop that begins too early.
-      if (spec.startMs !== undefined) this.holds.change(this.#nextId, { startMs: spec.startMs });
+      this.holds.begin(this.#nextId, spec.startMs === undefined ? {} : { startMs: spec.startMs });
     } catch (error) {
       this.#bySlot[slot] = undefined;
       this.#giveRun(firstAmount, spec.count);
@@ -194,6 +171,7 @@ export class DropCampaigns {
       this.#table.amounts[place] = all[number];
       this.#table.amounts[left + place++] = number;
     }
+    this.holds.takeUp(opening.id);
     this.#open(opening, slot, firstAmount, nowMs, wonCount, wonCents);
   }
 
@@ -233,7 +211,8 @@ export class DropCampaigns {
     if (drop.state !== 'closing' && drop.state !== 'closed') {
       drop.state = 'closing';
       drop.isPaused = false;
-      this.holds.forget(id);
+      // Without it a crash that the close does not survive would let the drop go on.
+      this.holds.note(id, { isCutShort: true, isPaused: false });
       for (let set = 0; set < this.#table.sets; set++) {
         drop.takenBack += this.#table.takeBack(drop.slot, set, drop.count);
       }
@@ -348,8 +327,8 @@ export class DropCampaigns {
     wonCents: number,
   ): void {
     const { id, count, rate, budget, firstNumber, winsPerUser } = opening;
-    const { isPaused = false, startMs = 0 } = this.holds.get(id);
-    const unreleased = startMs > nowMs ? 'scheduled' : 'releasing';
+    const { isPaused = false, isCutShort = false, startMs = 0 } = this.holds.get(id);
+    const unreleased = isCutShort ? 'closing' : startMs > nowMs ? 'scheduled' : 'releasing';
     const drop: Drop = {
       id,
       count,
@@ -434,12 +413,13 @@ export class DropCampaigns {
     if (drop.claimed !== drop.released - drop.takenBack || !this.#log.hasRoom(0)) return;
     drop.closing = this.#log.closeDrop(drop.id, drop.claimed, drop.budget - drop.claimedCents);
     drop.state = 'closed';
+    drop.isPaused = false;
     drop.refundedCents = drop.budget - drop.claimedCents;
     this.#refundedCents += drop.refundedCents;
     this.#table.close(drop.slot);
     this.#giveRun(drop.firstAmount, drop.count);
     this.#bySlot[drop.slot] = undefined;
-    this.holds.forget(drop.id);
+    void this.#log.whenDurable(drop.closing).then(() => this.holds.forget(drop.id));
     this.onClosed(this.status(drop.id));
   }
 
@@ -468,28 +448,4 @@ export class DropCampaigns {
 
 function hasBit(bits: Uint8Array, index: number): boolean {
   return (bits[index >> 3] & (1 << (index & 7))) !== 0;
-}
-
-/** Checks the numbers against each other and gives the split they ask for. */
-function toSplit(spec: DropSpec): SplitRequest {
-  const { count, budget } = spec;
-  if (count > DROP_ARENA_WORDS) {
-    throw new CampaignError('bad_request', `count must be at most ${DROP_ARENA_WORDS}`);
-  }
-  if (budget > MAX_BUDGET_CENTS) {
-    throw new CampaignError('bad_request', `budget must be at most ${MAX_BUDGET_CENTS} cents`);
-  }
-  const minCents = spec.min ?? DEFAULT_MIN_CENTS;
-  const maxCents = spec.max ?? Math.max(DEFAULT_MAX_CENTS, minCents);
-  if (maxCents > MAX_AMOUNT_CENTS || minCents > maxCents) {
-    throw new CampaignError('bad_request', `min must be at most max, and max at most ${MAX_AMOUNT_CENTS} cents`);
-  }
-  const request: SplitRequest = { mode: 'lucky', totalCents: budget, shares: count, minCents, maxCents };
-  if (!isSplittable(request)) {
-    throw new CampaignError(
-      'bad_request',
-      `budget must lie between count * min = ${count * minCents} and count * max = ${count * maxCents} cents`,
-    );
-  }
-  return request;
 }

@@ -6,42 +6,14 @@
 import { CampaignError } from './campaign-error.ts';
 import { CampaignHolds, type Hold } from './campaign-holds.ts';
 import { type CampaignPlan, planSend } from './campaign-plan.ts';
-import {
-  DEFAULT_EXPIRY_SECONDS,
-  DEFAULT_MAX_CENTS,
-  DEFAULT_MIN_CENTS,
-  MAX_AMOUNT_CENTS,
-  MAX_RECIPIENTS,
-  SHARE_ARENA_WORDS,
-} from './limits.ts';
+import { DEFAULT_EXPIRY_SECONDS, DEFAULT_MAX_CENTS, DEFAULT_MIN_CENTS } from './limits.ts';
 import type { MovementLog, SendOpening } from './movement-log.ts';
 import { NO_ROOM } from './packet-creator.ts';
 import type { PacketTable } from './packet-table.ts';
 import { SeededRandom } from './seeded-random.ts';
+import { boundsOf, checkSend, type SendSpec } from './send-spec.ts';
 import type { SentPackets } from './sent-packets.ts';
-import { isSplittable, SPLIT_MODES, type SplitMode } from './split.ts';
-
-/** What is asked for. */
-export interface SendSpec {
-  /** Packets. */
-  count: number;
-  /** Packets a second. */
-  rate: number;
-  /** Shares of each packet, which is also how many users each is sent to, unless `recipients` says another number. */
-  shares: number;
-  /** Users that each packet is sent to, at least as many as it has shares: those who come first get one. */
-  recipients?: number | undefined;
-  /** Cents of each packet: a fixed number, or bounds between which each is drawn. */
-  total: number | readonly [number, number];
-  /** First and last user id; recipients are taken in turn. */
-  users: readonly [number, number];
-  mode?: SplitMode | undefined;
-  expiresInSeconds?: number | undefined;
-  /** Unix milliseconds before which nothing is created; left out, it begins at once. */
-  startMs?: number | undefined;
-  /** Cents that it puts into packets at the most: it is cut short before the packet that would pass them. */
-  cap?: number | undefined;
-}
+import { SPLIT_MODES } from './split.ts';
 
 /**
  * How a send stands. `scheduled`: not yet; `creating`: at its rate; `created`: all created, some can still be grabbed; `closing`: no more are
@@ -156,13 +128,11 @@ export class SendCampaigns {
       seed: this.#drawSeed(),
     };
     // Before the send is: a crash in between leaves a hold of nothing, not a send that begins too early.
-    if (spec.startMs !== undefined || spec.cap !== undefined || spec.recipients !== undefined) {
-      this.holds.change(opening.id, {
-        ...(spec.startMs === undefined ? {} : { startMs: spec.startMs }),
-        ...(spec.cap === undefined ? {} : { capCents: spec.cap }),
-        ...(spec.recipients === undefined ? {} : { recipients: spec.recipients }),
-      });
-    }
+    this.holds.begin(opening.id, {
+      ...(spec.startMs === undefined ? {} : { startMs: spec.startMs }),
+      ...(spec.cap === undefined ? {} : { capCents: spec.cap }),
+      ...(spec.recipients === undefined ? {} : { recipients: spec.recipients }),
+    });
     await this.#log.whenDurable(this.#log.openSend(opening));
     this.#add(opening, readNowMs(), 0);
     return this.status(opening.id);
@@ -170,6 +140,7 @@ export class SendCampaigns {
 
   /** Takes up a send of an earlier run where it stood. Its open packets have been restored. */
   restore(restored: RestoredSend, nowMs: number): void {
+    this.holds.takeUp(restored.opening.id);
     const send = this.#add(restored.opening, nowMs, restored.created);
     send.totalCents = restored.totalCents;
     send.loggedCents = restored.totalCents;
@@ -177,6 +148,9 @@ export class SendCampaigns {
     send.claimedCents = restored.claimedCents;
     send.refundedCents = restored.refundedCents;
     for (const packetId of restored.open) send.open.add(packetId);
+    if (send.state === 'created' || send.state === 'closing') this.#endPause(send);
+    // Of one that was over before, nobody is told again.
+    if (send.state === 'closing' && send.open.size === 0) this.#end(send);
   }
 
   /** Goes on counting where an earlier run ended. Before `restore`. @param holds by id */
@@ -195,9 +169,7 @@ export class SendCampaigns {
       if (mayCreate && send.state === 'creating' && !send.isPaused) this.#createDue(send, nowMs);
       const isComplete = send.state === 'created' || (send.state === 'closing' && send.created === send.logged);
       if (isComplete && send.open.size === 0) {
-        send.state = 'closed';
-        this.#active.delete(send);
-        this.holds.forget(send.id);
+        this.#end(send);
         this.onClosed(this.status(send.id));
       }
     }
@@ -393,7 +365,10 @@ export class SendCampaigns {
     const origin = { sendId: send.id, index: send.logged, source: 0, reservation: 0, key: '' } as const;
     const created = this.#packets.create(packet, origin, (packetId) => {
       send.created++;
-      if (send.created === send.count && send.state === 'creating') send.state = 'created';
+      if (send.created === send.count && send.state === 'creating') {
+        send.state = 'created';
+        this.#endPause(send);
+      }
       send.totalCents += totalCents;
       send.open.add(packetId);
     });
@@ -404,6 +379,20 @@ export class SendCampaigns {
     return true;
   }
 
+  /** Nothing is left to create: a pause holds nothing back. */
+  #endPause(send: Send): void {
+    send.isPaused = false;
+    this.holds.note(send.id, { isPaused: false });
+  }
+
+  #end(send: Send): void {
+    send.state = 'closed';
+    this.#active.delete(send);
+    // That it was cut short is needed for ever: its records look as if it went on.
+    const { isCutShort = false } = this.holds.get(send.id);
+    this.holds.forget(send.id, { isCutShort });
+  }
+
   /** Keeps the record of closed sends bounded. */
   #forgetOldest(): void {
     if (this.#sends.size - this.#active.size <= KEPT_CLOSED) return;
@@ -412,46 +401,6 @@ export class SendCampaigns {
       this.#sends.delete(send.id);
       return;
     }
-  }
-}
-
-function boundsOf(total: SendSpec['total']): readonly [number, number] {
-  return typeof total === 'number' ? [total, total] : total;
-}
-
-/** Checks the numbers against each other and against the room there is. */
-function checkSend(spec: SendSpec, slots: number, maxShares: number): void {
-  const { count, shares, total, users } = spec;
-  const [lowCents, highCents] = boundsOf(total);
-  const fail = (message: string): never => {
-    throw new CampaignError('bad_request', message);
-  };
-  if (shares > maxShares) fail(`shares must be at most ${maxShares}`);
-  if (count > slots) fail(`count must be at most ${slots}: so many packets can be open at once`);
-  const { recipients = shares } = spec;
-  if (recipients < shares || recipients > MAX_RECIPIENTS) {
-    fail(`recipients must be at least the shares, and at most ${MAX_RECIPIENTS}`);
-  }
-  if (count * (3 * shares + recipients) > SHARE_ARENA_WORDS) {
-    fail(`count * (3 * shares + recipients) must be at most ${SHARE_ARENA_WORDS}: there is no room for more`);
-  }
-  if (lowCents > highCents) fail('the first bound of total must not be above the second');
-  if (highCents > MAX_AMOUNT_CENTS) fail(`total must be at most ${MAX_AMOUNT_CENTS} cents`);
-  if (spec.cap !== undefined && spec.cap < lowCents) fail('cap must be at least the total of one packet');
-  if (users[0] > users[1]) fail('users must be [first, last] with first at most last');
-  for (const totalCents of [lowCents, highCents]) {
-    const request = {
-      mode: 'equal',
-      totalCents,
-      shares,
-      minCents: DEFAULT_MIN_CENTS,
-      maxCents: DEFAULT_MAX_CENTS,
-    } as const;
-    if (isSplittable(request)) continue;
-    fail(
-      `total must lie between shares * ${DEFAULT_MIN_CENTS} = ${shares * DEFAULT_MIN_CENTS} ` +
-        `and shares * ${DEFAULT_MAX_CENTS} = ${shares * DEFAULT_MAX_CENTS} cents`,
-    );
   }
 }
 

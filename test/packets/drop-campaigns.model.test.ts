@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import type { DropSpec } from '../../lib/packets/drop-campaigns.ts';
+import type { DropSpec } from '../../lib/packets/drop-spec.ts';
 import type { DropTable } from '../../lib/packets/drop-table.ts';
 import { MAX_OPEN_DROPS } from '../../lib/packets/limits.ts';
 import { checkProperty } from './check-property.ts';

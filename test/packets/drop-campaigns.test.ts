@@ -2,7 +2,8 @@
 
 import t, { type Test } from 'tap';
 import { CampaignError } from '../../lib/packets/campaign-error.ts';
-import { DropCampaigns, type DropSpec, type DropSplitter, type DropStatus } from '../../lib/packets/drop-campaigns.ts';
+import { DropCampaigns, type DropSplitter, type DropStatus } from '../../lib/packets/drop-campaigns.ts';
+import type { DropSpec } from '../../lib/packets/drop-spec.ts';
 import { DropTable } from '../../lib/packets/drop-table.ts';
 import { DROP_ARENA_WORDS, MAX_AMOUNT_CENTS, MAX_BUDGET_CENTS, MAX_OPEN_DROPS } from '../../lib/packets/limits.ts';
 import { shakePacketIdOf } from '../../lib/packets/packet-id.ts';
@@ -444,56 +445,6 @@ t.test('without room in the log no drop is made, and a close waits', async (t) =
   t.end();
 });
 
-async function rejects(t: Test, promise: Promise<unknown>, code: string, name = code): Promise<void> {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  t.ok(error instanceof CampaignError && error.code === code, `${name}: ${error}`);
-}
-
-function rejectsNow(t: Test, run: () => unknown, code: string): Promise<void> {
-  return rejects(t, Promise.resolve().then(run), code);
-}
-
-/** Lets everything that waits for a promise go on. */
-function turnLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-t.test('a paused drop releases nothing, what is out can be won, and nothing is made up for afterwards', async (t) => {
-  const { drops, left, win } = openDrops(1);
-  const { id } = await drops.create({ count: 100, rate: 10, budget: 1000 }, () => START_MS);
-  drops.tick(START_MS + 1000);
-  t.match(drops.pause(id), { released: 10, state: 'releasing', isPaused: true });
-  t.equal(drops.releaseRate, 0);
-  t.strictSame(drops.holds.entries(), [[id, { isPaused: true }]]);
-  drops.tick(START_MS + 5000);
-  t.equal(left(), 10);
-  t.ok(win(0, 5), 'what is out can be won');
-  drops.pause(id);
-  t.match(drops.resume(id, START_MS + 6000), { released: 10, isPaused: false });
-  drops.resume(id, START_MS + 6500);
-  t.strictSame(drops.holds.entries(), []);
-  drops.tick(START_MS + 6999);
-  t.match(drops.status(id), { released: 19 }, 'resuming again does not start anew');
-  drops.tick(START_MS + 60_000);
-  t.match(drops.status(id), { released: 100, state: 'released' });
-  t.match(drops.released(), { packets: 100, cents: 1000 });
-});
-
-t.test('a paused drop can be closed, and a closed one can neither be paused nor resumed', async (t) => {
-  const { drops } = openDrops(1);
-  const { id } = await drops.create({ count: 100, rate: 10, budget: 1000 }, () => START_MS);
-  drops.pause(id);
-  t.match(await drops.close(id), { state: 'closed', refundedCents: 1000 });
-  t.strictSame(drops.holds.entries(), []);
-  for (const act of [() => drops.pause(id), () => drops.resume(id, START_MS)]) {
-    t.throws(act, { code: 'over', message: `drop ${id} is closed` });
-  }
-  t.throws(() => drops.pause(9), { code: 'not_found' });
-});
-
 t.test('drops are listed newest first, so many at the most', async (t) => {
   const { drops } = openDrops(1);
   for (let i = 0; i < 3; i++) await drops.create({ count: 1, rate: 10, budget: 1 }, () => START_MS);
@@ -502,50 +453,6 @@ t.test('drops are listed newest first, so many at the most', async (t) => {
     [3, 2],
   );
   t.equal(drops.list(0).length, 0);
-});
-
-t.test('a scheduled drop begins at its time, and not before; it can be paused and closed meanwhile', async (t) => {
-  const { drops, left } = openDrops(1);
-  const spec = { count: 100, rate: 10, budget: 1000 };
-  const startMs = START_MS + 60_000;
-  t.match(await drops.create({ ...spec, startMs }, () => START_MS), { state: 'scheduled', startsAtMs: startMs });
-  t.equal(drops.releaseRate, 0);
-  drops.tick(startMs - 1);
-  t.match(drops.status(1), { state: 'scheduled', released: 0 });
-  drops.tick(startMs);
-  drops.tick(startMs + 1000);
-  t.match(drops.status(1), { state: 'releasing', released: 10 });
-  t.notOk('startsAtMs' in drops.status(1));
-
-  await drops.create({ ...spec, startMs: startMs + 60_000 }, () => startMs);
-  t.match(await drops.close(2), { state: 'closed', refundedCents: 1000, released: 0 });
-
-  await drops.create({ ...spec, startMs: startMs + 60_000 }, () => startMs);
-  drops.pause(3);
-  drops.tick(startMs + 120_000);
-  t.match(drops.status(3), { isPaused: true, released: 0 });
-  drops.resume(3, startMs + 120_000);
-  drops.tick(startMs + 121_000);
-  t.match(drops.status(3), { released: 10 });
-
-  const past = await drops.create({ ...spec, startMs: 5 }, () => START_MS);
-  t.equal(past.state, 'releasing', 'a time that has passed is now');
-  t.equal(left(), drops.status(1).released + 10);
-});
-
-t.test('a hold that cannot be kept changes nothing', async (t) => {
-  const { drops } = openDrops(1);
-  await drops.create({ count: 10, rate: 10, budget: 100 }, () => START_MS);
-  drops.holds.keep = () => {
-    throw new Error('the disk is full');
-  };
-  t.throws(() => drops.pause(1), { message: 'the disk is full' });
-  t.match(drops.status(1), { isPaused: false });
-  t.strictSame(drops.holds.entries(), []);
-  await t.rejects(drops.create({ count: 10, rate: 10, budget: 100, startMs: START_MS + 1e6 }, () => START_MS));
-  drops.holds.keep = () => {};
-  for (let i = 0; i < MAX_OPEN_DROPS - 1; i++) await drops.create({ count: 1, rate: 1, budget: 1 }, () => START_MS);
-  t.equal(drops.openCount, MAX_OPEN_DROPS, 'what was refused has left no hole');
 });
 
 t.test('a plan says what a drop would do, and does nothing', async (t) => {
@@ -569,3 +476,20 @@ t.test('a plan says what a drop would do, and does nothing', async (t) => {
   t.throws(() => drops.plan({ count: 10, rate: 1, budget: 9 }, START_MS), { code: 'bad_request' });
   t.strictSame([drops.openCount, drops.list(9)], [0, []]);
 });
+
+async function rejects(t: Test, promise: Promise<unknown>, code: string, name = code): Promise<void> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  t.ok(error instanceof CampaignError && error.code === code, `${name}: ${error}`);
+}
+
+function rejectsNow(t: Test, run: () => unknown, code: string): Promise<void> {
+  return rejects(t, Promise.resolve().then(run), code);
+}
+
+/** Lets everything that waits for a promise go on. */
+function turnLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

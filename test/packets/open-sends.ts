@@ -4,6 +4,7 @@ import { DEFAULT_MAX_SHARES } from '../../lib/packets/limits.ts';
 import { PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { allocatePackets, PacketTable } from '../../lib/packets/packet-table.ts';
 import { SendCampaigns } from '../../lib/packets/send-campaigns.ts';
+import type { SendSpec } from '../../lib/packets/send-spec.ts';
 import { SentPackets } from '../../lib/packets/sent-packets.ts';
 import { InstantLog } from './instant-log.ts';
 import { seed, seedBytes } from './seed.ts';
@@ -11,6 +12,9 @@ import { seed, seedBytes } from './seed.ts';
 /** When the clock of a test begins. */
 export const START_MS = 1_800_000_000_250;
 export const START_SECOND = Math.floor(START_MS / 1000);
+
+/** A send with everyday numbers. */
+export const everyday: SendSpec = { count: 4, rate: 10, shares: 3, total: 600, users: [0, 999] };
 
 /**
  * Sends over real shared memory. `told` is what users were told, in order; `refunds` what went back to users who sent;

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { GrabOutcome, PacketTable } from '../../lib/packets/packet-table.ts';
-import type { SendSpec } from '../../lib/packets/send-campaigns.ts';
+import type { SendSpec } from '../../lib/packets/send-spec.ts';
 import { checkProperty } from './check-property.ts';
 import { openSends, START_MS, START_SECOND, sum } from './open-sends.ts';
 import { printSeed } from './seed.ts';

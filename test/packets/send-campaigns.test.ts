@@ -5,8 +5,8 @@ import { CampaignError } from '../../lib/packets/campaign-error.ts';
 import { DEFAULT_EXPIRY_SECONDS, DEFAULT_MAX_SHARES, MAX_AMOUNT_CENTS } from '../../lib/packets/limits.ts';
 import { GrabOutcome, PacketTable } from '../../lib/packets/packet-table.ts';
 import { SeededRandom } from '../../lib/packets/seeded-random.ts';
-import type { SendSpec } from '../../lib/packets/send-campaigns.ts';
-import { openSends, START_MS, START_SECOND, sum } from './open-sends.ts';
+import type { SendSpec } from '../../lib/packets/send-spec.ts';
+import { everyday, openSends, START_MS, START_SECOND, sum } from './open-sends.ts';
 import { grabShare } from './packet-steps.ts';
 import { printSeed, seed, TestRandom } from './seed.ts';
 
@@ -14,9 +14,6 @@ printSeed(t);
 
 /** Packets of one send that one tick creates at the most. */
 const TICK_PACKETS = 2000;
-
-/** A send with everyday numbers. */
-const everyday: SendSpec = { count: 4, rate: 10, shares: 3, total: 600, users: [0, 999] };
 
 const { WON, EXPIRED, NOT_INVITED } = GrabOutcome;
 
@@ -386,103 +383,6 @@ t.test('without room in the log no send is made, and its packets wait, with the 
   t.end();
 });
 
-async function throwsCode(t: Test, run: () => unknown, code: string, name: string): Promise<void> {
-  let error: unknown;
-  try {
-    await run();
-  } catch (thrown) {
-    error = thrown;
-  }
-  t.ok(error instanceof CampaignError && error.code === code, `${name}: ${error}`);
-}
-
-t.test(
-  'a paused send creates nothing, what is out can be grabbed, and nothing is made up for afterwards',
-  async (t) => {
-    const { sends, table, told, tick } = openSends(100);
-    const { id } = await sends.create({ ...everyday, count: 50 }, () => START_MS);
-    tick(START_MS + 1000);
-    t.match(sends.pause(id), { created: 10, state: 'creating', isPaused: true });
-    t.equal(sends.createRate, 0);
-    t.strictSame(sends.holds.entries(), [[id, { isPaused: true }]]);
-    tick(START_MS + 5000);
-    t.match(sends.status(id), { created: 10 });
-    const { userId, packetId } = told[0];
-    t.equal(grabShare(table, packetId, userId), WON);
-    t.match(sends.resume(id, START_MS + 6000), { isPaused: false });
-    sends.resume(id, START_MS + 6500);
-    tick(START_MS + 6999);
-    t.match(sends.status(id), { created: 19 }, 'resuming again does not start anew');
-    tick(START_MS + 60_000);
-    t.match(sends.status(id), { created: 50, state: 'created' });
-    t.throws(() => sends.pause(id), { code: 'over', message: `send ${id} creates no more` });
-    t.throws(() => sends.resume(9, START_MS), { code: 'not_found' });
-  },
-);
-
-t.test('a send that is closed creates no more; what is out is grabbed or expires, and then it is over', async (t) => {
-  const { sends, table, told, tick } = openSends(100);
-  const { id } = await sends.create({ ...everyday, count: 50, expiresInSeconds: 10 }, () => START_MS);
-  tick(START_MS + 200);
-  t.match(sends.close(id), { created: 2, state: 'closing' });
-  t.strictSame(sends.holds.entries(), [[id, { isCutShort: true }]]);
-  const { userId, packetId } = told[0];
-  t.equal(grabShare(table, packetId, userId), WON);
-  tick(START_MS + 5000);
-  t.match(sends.status(id), { created: 2, state: 'closing' });
-  for (let i = 0; i < 5; i++) tick(START_MS + 20_000 + i);
-  const { state, created, totalCents, claimedCents, refundedCents } = sends.status(id);
-  t.strictSame([state, created, totalCents], ['closed', 2, 1200]);
-  t.equal(claimedCents + refundedCents, 1200);
-  t.match(sends.close(id), { state: 'closed' }, 'closing it again changes nothing');
-});
-
-t.test('a scheduled send begins at its time, and not before', async (t) => {
-  const { sends, told, tick } = openSends(100);
-  const startMs = START_MS + 60_000;
-  t.match(await sends.create({ ...everyday, count: 50, startMs }, () => START_MS), {
-    state: 'scheduled',
-    startsAtMs: startMs,
-  });
-  tick(startMs - 1);
-  t.equal(told.length, 0);
-  tick(startMs);
-  tick(startMs + 1000);
-  t.match(sends.status(1), { state: 'creating', created: 10 });
-  await sends.create({ ...everyday, startMs: startMs + 1e6 }, () => startMs);
-  t.match(sends.close(2), { state: 'closing' });
-  tick(startMs + 1001);
-  t.match(sends.status(2), { state: 'closed', created: 0 });
-});
-
-t.test('a send never puts more than its cap into packets, whatever is drawn', async (t) => {
-  for (const [cap, total, created] of [
-    [1800, 600, 3],
-    [1799, 600, 2],
-    [600, 600, 1],
-    [2400, 600, 4],
-    [100_000, 600, 4],
-  ] as const) {
-    const { sends, tick } = openSends(100);
-    await sends.create({ ...everyday, total, cap }, () => START_MS);
-    for (let i = 0; i < 5; i++) tick(START_MS + 5000 + i);
-    t.match(
-      sends.status(1),
-      { created, totalCents: created * total, state: created < 4 ? 'closing' : 'created' },
-      `${cap}`,
-    );
-  }
-  const { sends, tick } = openSends(1000);
-  await sends.create({ ...everyday, count: 500, rate: 1000, total: [10, 600], cap: 20_000 }, () => START_MS);
-  for (let i = 0; i < 20; i++) tick(START_MS + 100 * i);
-  const { totalCents, created } = sends.status(1);
-  t.ok(totalCents <= 20_000 && totalCents > 20_000 - 600 && created < 500, `${created} packets, ${totalCents} cents`);
-  await t.rejects(
-    sends.create({ ...everyday, total: [10, 600], cap: 9 }, () => START_MS),
-    { code: 'bad_request', message: /cap must be/ },
-  );
-});
-
 t.test('a plan says what a send would do, and does nothing', async (t) => {
   const { sends } = openSends(100);
   t.strictSame(sends.plan({ ...everyday, total: [300, 600], expiresInSeconds: 60 }, START_MS), {
@@ -496,18 +396,6 @@ t.test('a plan says what a send would do, and does nothing', async (t) => {
   });
   t.match(sends.plan({ ...everyday, cap: 1300 }, START_MS), { packets: 2, costCents: { most: 1200 } });
   t.strictSame(sends.list(9), []);
-});
-
-t.test('holds of earlier runs are taken up, but not those of sends that never came to be', async (t) => {
-  const { sends, tick } = openSends(10);
-  sends.continueFrom(4, [
-    [3, { isCutShort: true }],
-    [5, { startMs: START_MS + 1e9 }],
-  ]);
-  t.strictSame(sends.holds.entries(), [[3, { isCutShort: true }]]);
-  t.match(await sends.create(everyday, () => START_MS), { id: 5, state: 'creating' });
-  tick(START_MS + 5000);
-  t.match(sends.status(5), { created: 4 });
 });
 
 t.test('a packet can go to more users than it has shares; those who come first get one', async (t) => {
@@ -529,3 +417,13 @@ t.test('a packet can go to more users than it has shares; those who come first g
     );
   }
 });
+
+async function throwsCode(t: Test, run: () => unknown, code: string, name: string): Promise<void> {
+  let error: unknown;
+  try {
+    await run();
+  } catch (thrown) {
+    error = thrown;
+  }
+  t.ok(error instanceof CampaignError && error.code === code, `${name}: ${error}`);
+}
