@@ -72,6 +72,10 @@ export function makeControlTarget({
     if (work.halted !== undefined)
       throw new CampaignError('over', 'the kill switch is on: end it first (DELETE /halt)');
   };
+  /** The kill switch may have been put on while a campaign was being made: nothing of it has gone out yet. */
+  const takeIntoHalt = () => {
+    if (work.halted !== undefined) work.halt();
+  };
   /** What was done to a campaign. */
   const held = async <T extends { id: number }>(kind: 'drop' | 'send', what: string, status: T): Promise<T> => {
     log.changed(kind, status.id, what);
@@ -109,7 +113,8 @@ export function makeControlTarget({
       refuseWhileHalted();
       const drop = await work.drops.create(spec, readNowMs);
       log.dropStarted(drop);
-      return drop;
+      takeIntoHalt();
+      return work.drops.status(drop.id);
     },
     drop: async (id) => {
       const status = work.drops.status(id);
@@ -132,7 +137,8 @@ export function makeControlTarget({
       refuseWhileHalted();
       const send = await work.sends.create(spec, readNowMs);
       log.sendStarted(send);
-      return send;
+      takeIntoHalt();
+      return work.sends.status(send.id);
     },
     send: async (id) => {
       const status = work.sends.status(id);

@@ -145,6 +145,8 @@ export class ServerWork {
     const holds = readHolds(options.data);
     this.#halt = holds.halt;
     await restoreCampaigns(recovery, holds, table, this.drops, this.sends, this.packets, readNowMs());
+    // A crash may have come before all of it was paused.
+    if (this.#halt !== undefined) this.halt();
   }
 
   /** What the kill switch has paused, while it is on. */
@@ -156,20 +158,18 @@ export class ServerWork {
   halt(): Halt {
     const running = ({ state, isPaused }: { state: string; isPaused: boolean }) =>
       !isPaused && ['scheduled', 'releasing', 'creating'].includes(state);
+    const drops = this.drops.list(Number.MAX_SAFE_INTEGER).filter(running);
+    const sends = this.sends.list(Number.MAX_SAFE_INTEGER).filter(running);
     const before = this.#halt ?? { drops: [], sends: [] };
-    // Switched on first: what is paused below is kept together with it.
-    this.#halt = before;
-    this.#keepHolds();
-    for (const { id } of this.drops.list(Number.MAX_SAFE_INTEGER).filter(running)) {
-      this.drops.pause(id);
-      before.drops.push(id);
-    }
-    for (const { id } of this.sends.list(Number.MAX_SAFE_INTEGER).filter(running)) {
-      this.sends.pause(id);
-      before.sends.push(id);
-    }
-    this.#keepHolds();
-    return before;
+    const halt: Halt = {
+      drops: [...new Set([...before.drops, ...drops.map(({ id }) => id)])],
+      sends: [...new Set([...before.sends, ...sends.map(({ id }) => id)])],
+    };
+    // Switched on first, with all that it pauses below: wherever a crash cuts in, its end finds what was paused.
+    this.#switch(halt);
+    for (const { id } of drops) this.drops.pause(id);
+    for (const { id } of sends) this.sends.pause(id);
+    return halt;
   }
 
   /** Ends it: what it has paused, and nobody has resumed or closed since, goes on. */
@@ -183,9 +183,20 @@ export class ServerWork {
     };
     for (const id of resumed.drops) this.drops.resume(id, nowMs);
     for (const id of resumed.sends) this.sends.resume(id, nowMs);
-    this.#halt = undefined;
-    this.#keepHolds();
+    this.#switch(undefined);
     return resumed;
+  }
+
+  /** @throws {CampaignError} busy; the switch is as before then */
+  #switch(halt: Halt | undefined): void {
+    const before = this.#halt;
+    this.#halt = halt;
+    try {
+      this.#keepHolds();
+    } catch (error) {
+      this.#halt = before;
+      throw error;
+    }
   }
 
   /** Makes durable what holds drops and sends back. @throws {CampaignError} busy */

@@ -1,7 +1,7 @@
 // A whole server that is told to pause and to close drops and sends: it does, it remembers over a restart, and every cent is
 // accounted for.
 
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -188,6 +188,41 @@ t.test('the kill switch ends, although a restart came after what it had stopped 
   const second = await start(t, data);
   t.strictSame(await second.ask('DELETE', '/halt'), { isOn: false, drops: [2], sends: [] });
   t.match(await second.ask('GET', '/drops/2'), { isPaused: false });
+});
+
+t.test('a kill switch that cannot be kept is neither on nor off by half', async (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
+  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const server = await startServer({ port: 0, controlPort: 0, packetSlots: 1024, data }, { onError: () => {} });
+  t.teardown(() => server.stop());
+  await call(server, 'POST', '/drops', { count: 500, rate: 20, budget: 50_000 });
+  const inTheWay = join(data, 'holds.json.new');
+  mkdirSync(inTheWay);
+  t.match(await call(server, 'POST', '/halt'), { body: { code: 'busy' } });
+  t.strictSame((await call(server, 'GET', '/halt')).body, { isOn: false });
+  rmdirSync(inTheWay);
+  await call(server, 'POST', '/halt');
+  await call(server, 'POST', '/drops/1/resume');
+  t.strictSame((await call(server, 'POST', '/halt')).body, { isOn: true, drops: [1], sends: [] }, 'each once');
+  await call(server, 'POST', '/drops/1/close');
+  mkdirSync(inTheWay);
+  t.match(await call(server, 'DELETE', '/halt'), { body: { code: 'busy' } });
+  t.match((await call(server, 'GET', '/halt')).body, { isOn: true }, 'as it is on the disk');
+  rmdirSync(inTheWay);
+  t.match((await call(server, 'DELETE', '/halt')).body, { isOn: false });
+});
+
+t.test('the kill switch also stops a drop that is being made', async (t) => {
+  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
+  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const { ask } = await start(t, data);
+  const making = ask('POST', '/drops', { count: 4_000_000, rate: 1000, budget: 400_000_000 });
+  await sleep(30);
+  t.match(await ask('POST', '/halt'), { drops: [] }, 'it is not there yet');
+  t.match(await making, { isPaused: true });
+  await sleep(200);
+  t.match(await ask('GET', '/drops/1'), { released: 0, isPaused: true });
+  t.match(await ask('DELETE', '/halt'), { drops: [1] });
 });
 
 t.test('no campaign may cost more than the server allows; just as much is allowed', async (t) => {

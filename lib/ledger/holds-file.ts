@@ -3,7 +3,7 @@
 //
 // Main thread. Written as a whole beside the old one, synced, and put in its place: a crash leaves one or the other.
 
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Hold } from '../packets/campaign-holds.ts';
@@ -58,7 +58,8 @@ export function writeHolds(data: string, holds: Holds): void {
   const path = join(data, HOLDS_NAME);
   const file = openSync(`${path}.new`, 'w', 0o640);
   try {
-    writeSync(file, `${JSON.stringify(holds)}\n`);
+    // Not writeSync: on a disk that is getting full it may write a part and not say so.
+    writeFileSync(file, `${JSON.stringify(holds)}\n`);
     fsyncSync(file);
   } finally {
     closeSync(file);
