@@ -86,5 +86,13 @@ t.test('the fuzzer reads the protocol as its vectors have it', (t) => {
     const { fault } = judgeStream(Buffer.concat([login(1), bytes]));
     t.ok(fault === 'frame' || fault === 'body', `${name}: ${fault}`);
   }
+  for (const opcode of [0x0000, 0x0002, 0x0100, 0x0110, 0x0200]) {
+    for (let length = 0; length < 12; length++) {
+      const header = Buffer.alloc(12);
+      header.writeUInt16BE(length, 0);
+      header.writeUInt16BE(opcode, 2);
+      t.equal(judgeStream(Buffer.concat([login(1), header])).fault, 'frame', `${opcode}: ${length} bytes`);
+    }
+  }
   t.end();
 });

@@ -61,7 +61,7 @@ export function judgeStream(stream: Buffer): Judgement {
     const opcode = stream.readUInt16BE(at + 2);
     const rule = LENGTHS.get(opcode);
     const mostBytes = rule === 0 ? MOST_BYTES : isChat(opcode) ? MOST_CHAT_BYTES : 0;
-    const isLegal = length === rule || (length >= HEADER_BYTES && length <= mostBytes);
+    const isLegal = length >= HEADER_BYTES && (length === rule || length <= mostBytes);
     judge.result.faultAt = at;
     if (!isLegal) judge.result.fault = 'frame';
     else if (stream.length - at < length) break;
