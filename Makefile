@@ -7,7 +7,7 @@ HONGBAO = node tools/hongbao.js
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install run load drop send status watch monitor experiment report audit chaos sim overload fuzz soak bench bench-grabs million test check format pack clean
+.PHONY: help install run load drop send status watch monitor experiment report audit chaos sim overload hostile fuzz soak bench bench-grabs million test check format pack clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -64,6 +64,9 @@ sim: node_modules/.installed ## thousands of seeded simulations with crashes, ag
 
 overload: node_modules/.installed ## offer a server ten times what it can do, and everybody one packet
 	@node tools/overload/overload.ts $(ARGS)
+
+hostile: node_modules/.installed ## attack a server in six ways while honest users play
+	@node tools/hostile/hostile.ts $(ARGS)
 
 bench: node_modules/.installed ## how costs grow with connections, SETs, open packets and more; --quick for a minute of it
 	@node tools/bench/bench.ts $(ARGS)
