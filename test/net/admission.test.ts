@@ -109,12 +109,13 @@ t.test('threads that count at the same time never let in one too many', async (t
   const go = new Int32Array(new SharedArrayBuffer(12));
   const url = new URL('./admission-worker.ts', import.meta.url);
   const workers = [0, 1, 2].map((i) => new Worker(url, { workerData: { memory, go, seed: seed + i }, execArgv: [] }));
+  const exits = Promise.all(workers.map((worker) => once(worker, 'exit')));
   await Promise.all(workers.map((worker) => once(worker, 'message')));
   const ends = workers.map((worker) => once(worker, 'message'));
   Atomics.store(go, 0, 1);
   Atomics.notify(go, 0);
   const reports = (await Promise.all(ends)).map(([report]) => report as { taken: number; held: number; tries: number });
-  await Promise.all(workers.map((worker) => once(worker, 'exit')));
+  await exits;
   const sum = (name: 'taken' | 'held' | 'tries') => reports.reduce((total, report) => total + report[name], 0);
   t.equal(sum('taken'), 4 * 50_000, `exactly 50,000 in each of 4 seconds, of ${sum('tries')} tries`);
   t.equal(sum('held'), 0, 'nobody saw more of an address than may be');
