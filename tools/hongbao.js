@@ -3,11 +3,15 @@
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** The server needs reusePort, type stripping and the Atomics of this major version or a later one. */
 const NEEDED_MAJOR = 26;
+
+// Sources without their types, and compiled code, are kept from one start to the next; threads and children find them too.
+process.env.NODE_COMPILE_CACHE ??= fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url));
+module.enableCompileCache?.();
 
 const source = new URL('./cli.ts', import.meta.url);
 const entry = existsSync(source) ? source : new URL('../dist/tools/cli.js', import.meta.url);
