@@ -47,6 +47,7 @@ import {
   MAX_CHAT_QUEUE_FRAMES_PER_USER,
   MAX_CHAT_UNDER_WAY,
   MAX_CHAT_UNDER_WAY_PER_USER,
+  MAX_WATCHED_USERS,
 } from '../../lib/sets/limits.ts';
 import { Outbox } from '../../lib/sets/outbox.ts';
 import { NO_SESSION, UserTable } from '../../lib/sets/user-table.ts';
@@ -407,6 +408,30 @@ t.test('the service is told who is here when it asks, and of each change; anothe
   rig.desk.keepTime();
   rig.login(7);
   t.same(told(), []);
+  t.end();
+});
+
+t.test('as many users are watched as may be; who asks for more is told how it is, and not what becomes of it', (t) => {
+  const rig = new Rig();
+  const told = () => {
+    const users: number[] = [];
+    for (let round = 0; round === 0 || rig.desk.isWaiting; round++) {
+      rig.desk.sendWaiting();
+      users.push(...rig.take(CHAT).map(({ words }) => words[REPLY_USER]));
+    }
+    return users;
+  };
+  const last = MAX_WATCHED_USERS - 1;
+  for (let userId = 0; userId <= last; userId++) {
+    rig.say(RequestKind.CHAT_WATCH, { [REQUEST_USER]: userId });
+    if (userId % 1000 === 0) told();
+  }
+  told();
+  rig.say(RequestKind.CHAT_WATCH, { [REQUEST_USER]: last + 1 });
+  t.strictSame(told(), [last + 1]);
+  rig.login(last);
+  rig.login(last + 1);
+  t.strictSame(told(), [last], 'the last that fits, and not the one too many');
   t.end();
 });
 
