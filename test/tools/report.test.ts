@@ -146,6 +146,15 @@ t.test('text of the log is text on the page and in the pictures', (t) => {
   t.end();
 });
 
+t.test('a verdict that compares no two ends has no table of them', (t) => {
+  const verdict = { ...TWO_PHASES.verdict!, bothEnds: [] };
+  t.match(draw(makeRunLines(SHORT)).page, WORDS.en.bothEnds.caption);
+  const { page } = draw(makeRunLines({ ...SHORT, verdict }));
+  t.notMatch(page, WORDS.en.bothEnds.caption);
+  t.match(page, verdict.checks[0].what);
+  t.end();
+});
+
 t.test('a gap in the samples is a gap in the line', (t) => {
   const countPieces = (gap?: { from: number; until: number }) => {
     const { svgs } = draw(makeRunLines({ ...TWO_PHASES, ...(gap === undefined ? {} : { gap }) }));

@@ -83,7 +83,7 @@ function verdictSection({ isPassed, checks, bothEnds }: RunVerdict, words: Words
   return `<section>
 <h2 class="${outcome(isPassed).className}">${escapeHtml(isPassed ? words.verdictPassed : words.verdictFailed)}</h2>
 ${table(words.checks.caption, [what, target, reached, result], checkRows, 'words')}
-${table(ends.caption, [ends.what, ends.client, ends.server, ends.difference], endRows, 'numbers')}
+${endRows.length === 0 ? '' : table(ends.caption, [ends.what, ends.client, ends.server, ends.difference], endRows, 'numbers')}
 </section>`;
 }
 
