@@ -419,14 +419,19 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #shakeDue(nowMs: number): void {
     const [first, last] = this.#users;
     const schedule = this.#schedule;
-    const { giveUpMs = Number.POSITIVE_INFINITY } = this.#options;
+    const { giveUpMs = Number.POSITIVE_INFINITY, mostUnanswered = Number.POSITIVE_INFINITY } = this.#options;
     // The caller's moment may lie ahead of our clock: see stopShaking.
     const clockMs = Math.min(nowMs, nowUs() / 1000);
     const tooLateMs = clockMs - giveUpMs;
     for (let userId = schedule.takeDue(nowMs); userId !== NOBODY; userId = schedule.takeDue(nowMs)) {
       if (userId < first || userId > last) continue;
       const index = userId - first;
-      if (this.#states[index] !== State.READY || schedule.dueMs < tooLateMs || !this.#mayShake(index, clockMs)) {
+      if (
+        this.#states[index] !== State.READY ||
+        schedule.dueMs < tooLateMs ||
+        this.#shakesUnderWay[index] >= mostUnanswered ||
+        !this.#mayShake(index, clockMs)
+      ) {
         this.totals.skipped++;
         continue;
       }

@@ -21,6 +21,8 @@ export interface LoadOptions {
   paceMs: number;
   /** Open loop: a shake that was due so long ago is not sent any more, in milliseconds; left out, it is sent however late. */
   giveUpMs?: number;
+  /** Open loop: who has so many shakes unanswered does not shake; left out, he shakes all the same. */
+  mostUnanswered?: number;
   threads: number;
   /** Whether to grab every packet that a notice tells of. */
   grab: boolean;

@@ -9,7 +9,7 @@ export interface LoadTotals {
   lostConnections: number;
   /** Logins that the server refused. */
   refusedLogins: number;
-  /** Shakes. skipped: due, and not sent: no connection, due too long ago, or the server asked for patience. */
+  /** Shakes. skipped: due, and not sent: no connection, due too long ago, too many unanswered, or asked to wait. */
   sent: number;
   answered: number;
   skipped: number;

@@ -107,6 +107,23 @@ for (const closed of [true, false]) {
   );
 }
 
+t.test('who has as many shakes unanswered as he may does not shake on', { buffered: true }, async (t) => {
+  const held: Request[] = [];
+  const server = await FakeServer.start(t, (request, socket) => {
+    if (request.opcode === Opcode.SHAKE) held.push(request);
+    else behaveWell(request, socket);
+  });
+  const engine = await connect(t, optionsFor(server, { users: [0, 0], qps: 200, mostUnanswered: 3 }));
+  const fromMs = Date.now();
+  engine.startShaking(fromMs, fromMs + 60_000);
+  await waitFor('some that are skipped', () => engine.totals.skipped >= 20);
+  t.match(engine.totals, { sent: 3, answered: 0 });
+  server.sockets[0].write(answerTo(held[0]));
+  await waitFor('one more', () => held.length === 4);
+  engine.stopShaking();
+  t.match(engine.totals, { sent: 4, answered: 1 });
+});
+
 t.test('a server that goes away says so, and that is nothing unexpected', { buffered: true }, async (t) => {
   const server = await FakeServer.start(t);
   const engine = await connect(t, optionsFor(server, { users: [0, 0], qps: 0 }), KEY);
