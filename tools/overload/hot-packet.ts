@@ -37,17 +37,19 @@ export async function runHotPacket(
     drainSeconds: 30,
   };
   const steering = new LoadSteering(options);
-  let isSent = false;
+  let sending: Promise<void> | undefined;
   const { totals, grabLatency } = await runLoad(
     options,
     (phase) => {
-      if (phase !== 'shaking' || isSent) return;
-      isSent = true;
-      void sendOne(server.controlUrl, users, shares).then((packetId) => steering.grabAll(packetId));
+      if (phase !== 'shaking' || sending !== undefined) return;
+      sending = sendOne(server.controlUrl, users, shares).then((packetId) => steering.grabAll(packetId));
+      // Told below, once the load has ended.
+      sending.catch(() => {});
     },
     undefined,
     steering,
   );
+  await sending;
   return [
     exactly('hot packet: users answered', users, totals.grabsAnswered),
     exactly('hot packet: winners', shares, totals.grabsWon),

@@ -13,7 +13,6 @@ export interface OverloadTimes {
   calmMs: number;
   floodMs: number;
   againMs: number;
-  endMs: number;
 }
 
 export interface OverloadFacts {

@@ -3,7 +3,7 @@
 //   shakers (threads here) --TCP--> hongbao serve process <--TCP-- grabbers (a thread here)
 //
 // Every shake wins (a drop releases more than is asked for), so each one goes through a ring and the journal: that is what
-// the server can run out of. Grabbers are sent packets all the while. At the end both sides are compared, the journal is
+// the server can run out of, once its workers have little of the CPU (see weaken-workers.ts). Grabbers are sent packets all the while. At the end both sides are compared, the journal is
 // audited, and one chart shows it all. The hot packet comes last: everybody grabs one packet.
 
 import { randomBytes } from 'node:crypto';
@@ -36,6 +36,7 @@ import { ServeProcess } from '../serve-process.ts';
 import { type Check, formatVerdict } from '../verdict.ts';
 import { runHotPacket } from './hot-packet.ts';
 import { judgeOverload, type OverloadTimes } from './judge-overload.ts';
+import { weakenWorkers } from './weaken-workers.ts';
 
 const args = await yargs(hideBin(process.argv))
   .usage('offers a server ten times what it can do: grabs go on, shakes are shed, and it recovers')
@@ -66,8 +67,8 @@ const MEASURE_SECONDS = 3;
 const SHAKERS = 'shakers';
 const GRABBERS = 'grabbers';
 
-/** A user does not wait so long with a shake, in milliseconds: it is not made. */
-const GIVE_UP_MS = 1000;
+/** A user does not wait a second with a shake, nor shake on while so many are unanswered: else a flood would go on long after it. */
+const PATIENCE = { giveUpMs: 1000, mostUnanswered: 20 };
 
 /** More packets than anybody can shake for. */
 const DROP = { count: 8_000_000, rate: 1_000_000, budget: 8_000_000 };
@@ -96,6 +97,7 @@ async function main(): Promise<void> {
   const server = new ServeProcess([`--data=${data}`, `--monitor=${monitorUrl}`, '--no-run-log']);
   try {
     await server.awaitServing();
+    weakenWorkers(server.pid);
     const checks = await flood({ server, monitor, runLog, samples, data });
     const verdict = { isPassed: checks.every(({ isPassed }) => isPassed), checks, bothEnds: [] };
     runLog.write({ type: 'verdict', ...verdict });
@@ -133,20 +135,22 @@ async function flood({ server, monitor, runLog, samples, data }: FloodParts): Pr
   const calm = Math.round(capacity / 2);
   const seconds = 3 * args.seconds;
   const progress = new ProgressLine();
-  const shakerOptions = { ...loadOf(server, shakers, calm, seconds), giveUpMs: GIVE_UP_MS, sampled: true };
+  const shakerOptions = { ...loadOf(server, shakers, calm, seconds), ...PATIENCE, sampled: true };
   const steering = new LoadSteering(shakerOptions);
-  const times: OverloadTimes = { calmMs: 0, floodMs: 0, againMs: 0, endMs: 0 };
+  const times: OverloadTimes = { calmMs: 0, floodMs: 0, againMs: 0 };
+  let sending: Promise<unknown> | undefined;
   const begin = () => {
     times.calmMs = Math.ceil((Date.now() + 1000) / 1000) * 1000;
     times.floodMs = times.calmMs + args.seconds * 1000;
     times.againMs = times.floodMs + args.seconds * 1000;
-    times.endMs = times.againMs + (args.seconds - 2) * 1000;
     steering.setQps(offered, times.floodMs);
     runLog.write({ type: 'mark', atMs: times.floodMs, text: `${args.times} times its capacity` });
     steering.setQps(calm, times.againMs);
     runLog.write({ type: 'mark', atMs: times.againMs, text: 'half of it' });
     const sends = { count: SENDS_PER_SECOND * (seconds - 4), rate: SENDS_PER_SECOND, shares: SHARES, total: 300 };
-    void callControl(server.controlUrl, 'POST', '/sends', { ...sends, users: grabbers });
+    sending = callControl(server.controlUrl, 'POST', '/sends', { ...sends, users: grabbers });
+    // Told below, once the load has ended.
+    sending.catch(() => {});
   };
   const shakerSampler = openSampler(monitor, SHAKERS, () => steering.qps);
   const grabberSampler = openSampler(monitor, GRABBERS, () => 0);
@@ -170,6 +174,7 @@ async function flood({ server, monitor, runLog, samples, data }: FloodParts): Pr
     shakerSampler,
   );
   const [shaken, grabbed] = await Promise.all([shaking, grabbing]);
+  await sending;
   progress.end();
   shakerSampler.stop();
   grabberSampler.stop();
@@ -225,7 +230,10 @@ function loadOf(server: ServeProcess, users: UserRange, qps: number, durationSec
 /** Winning shakes a second, as fast as the server answers. */
 async function measureCapacity(server: ServeProcess, users: UserRange): Promise<number> {
   const options = { ...loadOf(server, users, 0, MEASURE_SECONDS), closed: true, pipeline: 2 };
+  // Shed shakes are answered, but not what is measured.
+  await callControl(server.controlUrl, 'PUT', '/level', { level: 0 });
   const { totals } = await runLoad(options, () => {});
+  await callControl(server.controlUrl, 'DELETE', '/level');
   return totals.won / MEASURE_SECONDS;
 }
 

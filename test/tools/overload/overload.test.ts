@@ -16,7 +16,6 @@ function makeFacts(): OverloadFacts {
       calmMs: SECOND * 1000,
       floodMs: (SECOND + 10) * 1000,
       againMs: (SECOND + 20) * 1000,
-      endMs: (SECOND + 30) * 1000,
     },
     grabbers: offsets.map((i) =>
       makeSample({ ...at(i), role: 'client', latency: { grab: encodeValues({ 90000: 50 }) } }),
