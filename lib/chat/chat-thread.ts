@@ -17,7 +17,8 @@ import { BuiltInChat } from './built-in.ts';
 import { CHAT_COUNTERS } from './chat-counters.ts';
 import { ChatHost } from './chat-host.ts';
 import type { ChatService, CreateService } from './chat-service.ts';
-import { BEAT_MS, MAX_LOG_LINES_PER_SECOND } from './limits.ts';
+import { ErrorLog } from './error-log.ts';
+import { BEAT_MS } from './limits.ts';
 
 /** What main hands to the service's thread. */
 export interface ChatThreadData {
@@ -45,7 +46,7 @@ const HOUSEKEEPING_MS = 5000;
 async function run(data: ChatThreadData): Promise<void> {
   const pulse = new ServicePulse(data.pulse);
   const doorbell = new DoorbellListener(data.doorbell);
-  const log = new ErrorLog();
+  const log = new ErrorLog((message) => post({ kind: 'failed', message }));
   const host = new ChatHost({
     workers: data.workers.map(({ passes, answers, doorbell }) => ({
       fromWorker: new Consumer(passes),
@@ -55,7 +56,7 @@ async function run(data: ChatThreadData): Promise<void> {
     sets: data.sets,
     counters: new CounterWriter(data.counters, CHAT_COUNTERS),
     readMs: () => performance.now(),
-    onError: (error) => log.tell(error),
+    onError: (error) => log.add(error),
   });
   host.serve(data.url === '' ? startBuiltIn(host, data.directory) : await load(host, data.url));
   // Keeps the loop alive: a wait in a doorbell does not.
@@ -91,20 +92,6 @@ async function load(host: ChatHost, url: string): Promise<ChatService> {
   const service = await createService(host);
   if (typeof service?.handle !== 'function') throw new Error('what createService makes has no method handle');
   return service;
-}
-
-/** The first few failures of a second go to the log. */
-class ErrorLog {
-  #second = 0;
-  #lines = 0;
-
-  tell(error: unknown): void {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#second) this.#lines = 0;
-    this.#second = second;
-    if (++this.#lines > MAX_LOG_LINES_PER_SECOND) return;
-    post({ kind: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  }
 }
 
 function post(message: ChatMessage): void {
