@@ -290,7 +290,10 @@ check('a client that dies right after its GRAB has its share: the repeat gives t
     if (i % 2 === 0) dying.leave();
     else dying.socket.end();
     await waitFor('the grab to be done', async () => (await server.status()).grabs.won > won);
-    const [{ userId, amountCents }] = (await call(server, 'GET', `/packets/${packetId}`)).body.grabs;
+    // What a packet's page tells is on the disk, a moment later.
+    const readGrabs = async () => (await call(server, 'GET', `/packets/${packetId}`)).body.grabs;
+    await waitFor('the grab to be on record', async () => (await readGrabs()).length > 0);
+    const [{ userId, amountCents }] = await readGrabs();
     t.equal(userId, 60);
     const back = await join(t, server, 60, 'hello');
     t.strictSame(await back.grab(packetId), { packetId, amountCents, status: 'REPEAT' });
