@@ -11,13 +11,12 @@ export interface AttackerData extends AttackOptions {
 /** What it answers to the message that ends it. */
 export interface AttackerReport {
   connected: number;
-  closed: number;
 }
 
 const { name, ...options } = workerData as AttackerData;
 const attack = new Attack(name, options);
 parentPort!.once('message', () => {
-  const { connected, closed } = attack;
+  const { connected } = attack;
   attack.stop();
-  parentPort!.postMessage({ connected, closed } satisfies AttackerReport);
+  parentPort!.postMessage({ connected } satisfies AttackerReport);
 });

@@ -80,9 +80,8 @@ const FLOOD_AT_ONCE = 200;
 
 /** One attack under way. */
 export class Attack {
-  /** Connections that were made, and those that the server has closed. */
+  /** Connections that were made. */
   connected = 0;
-  closed = 0;
   readonly #options: AttackOptions;
   readonly #behaviour: Behaviour;
   readonly #sockets = new Set<Socket>();
@@ -146,9 +145,7 @@ export class Attack {
       clearInterval(timer);
       if (timer !== undefined) this.#timers.delete(timer);
       this.#sockets.delete(socket);
-      if (this.#isOver) return;
-      this.closed++;
-      if (isFlood) this.#come(userId);
+      if (isFlood && !this.#isOver) this.#come(userId);
     });
   }
 }

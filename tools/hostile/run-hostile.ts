@@ -2,14 +2,11 @@
 //
 //   honest users (a thread here) --TCP, 127.0.0.1--> hongbao serve process <--TCP, 127.0.0.2-- peers (a thread here)
 
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { JsHistogram } from 'hdr-histogram-js';
-import { type LoadOptions, PACE_MS } from '../../clients/load/load-options.ts';
-import { LoadSampler } from '../../clients/load/load-sampler.ts';
 import { countUnanswered, emptyTotals, type LoadTotals } from '../../clients/load/load-totals.ts';
 import { runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts } from '../../clients/load/verify.ts';
@@ -19,6 +16,7 @@ import type { Sample } from '../../lib/monitor/sample.ts';
 import type { CloseReason } from '../../lib/net/close-reasons.ts';
 import type { ServerStatus } from '../../lib/server-status.ts';
 import { callControl } from '../control-client.ts';
+import { openLoop, openSampler } from '../open-loop.ts';
 import { readCpuUs, readResidentBytes } from '../proc-stat.ts';
 import { ServeProcess } from '../serve-process.ts';
 import type { AttackerData, AttackerReport } from './attacker-thread.ts';
@@ -102,17 +100,17 @@ export async function runHostile(options: HostileOptions): Promise<HostileResult
     const { controlUrl } = server;
     const before = await readServerCounts([controlUrl]);
     const samples: Sample[] = [];
-    const sampler = new LoadSampler({
-      origin: { source: 'honest', run: randomBytes(6).toString('hex'), role: 'client' },
-      readQps: () => qps,
-      onSample: (sample) => samples.push(sample),
-    });
+    const sampler = openSampler(
+      'honest',
+      () => qps,
+      (sample) => samples.push(sample),
+    );
     const wholeSeconds = Math.ceil((1 + options.attacks.length) * (seconds + SETTLE_MS / 1000 + SPARE_SECONDS));
     let phases: Promise<Phase[]> | undefined;
     let comparisons: Comparison[] = [];
     let totals = emptyTotals();
     await runLoad(
-      loadOf(server, users, qps, wholeSeconds),
+      { ...openLoop(server.port, [0, users - 1], qps, wholeSeconds), sampled: true },
       (phase) => {
         if (phase === 'shaking') phases ??= runPhases(server, options, wholeSeconds);
       },
@@ -216,21 +214,4 @@ function latencyOf(samples: readonly Sample[], { from, until }: Phase): Pick<Pha
     }
   }
   return latency;
-}
-
-function loadOf(server: ServeProcess, users: number, qps: number, durationSeconds: number): LoadOptions {
-  return {
-    targets: [{ host: '127.0.0.1', port: server.port }],
-    users: [0, users - 1],
-    population: [0, users - 1],
-    qps,
-    closed: false,
-    pipeline: 1,
-    durationSeconds,
-    paceMs: PACE_MS,
-    threads: 1,
-    grab: true,
-    drainSeconds: 10,
-    sampled: true,
-  };
 }

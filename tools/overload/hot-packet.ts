@@ -1,10 +1,10 @@
 // The hot packet: everybody who is connected grabs one packet at once. Exactly its shares are won, and everybody is answered.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LoadOptions, PACE_MS } from '../../clients/load/load-options.ts';
 import { LoadSteering } from '../../clients/load/load-steering.ts';
 import { runLoad } from '../../clients/load/run-load.ts';
 import { callControl } from '../control-client.ts';
+import { openLoop } from '../open-loop.ts';
 import { type Check, exactly } from '../verdict.ts';
 
 /** How long the grabbing may take, in seconds. */
@@ -22,20 +22,8 @@ export async function runHotPacket(
   users: number,
   shares: number,
 ): Promise<Check[]> {
-  const options: LoadOptions = {
-    targets: [{ host: '127.0.0.1', port: server.port }],
-    users: [0, users - 1],
-    population: [0, users - 1],
-    qps: 0,
-    closed: false,
-    pipeline: 1,
-    durationSeconds: SECONDS,
-    paceMs: PACE_MS,
-    threads: 1,
-    // Nobody before all.
-    grab: false,
-    drainSeconds: 30,
-  };
+  // Nobody grabs before all.
+  const options = { ...openLoop(server.port, [0, users - 1], 0, SECONDS), grab: false };
   const steering = new LoadSteering(options);
   let sending: Promise<void> | undefined;
   const { totals, grabLatency } = await runLoad(

@@ -6,15 +6,13 @@
 // the server can run out of, once its workers have little of the CPU (see weaken-workers.ts). Grabbers are sent packets all the while. At the end both sides are compared, the journal is
 // audited, and one chart shows it all. The hot packet comes last: everybody grabs one packet.
 
-import { randomBytes } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import yargs from 'yargs';
 import { hideBin } from 'yargs/helpers';
-import { type LoadOptions, MOST_QPS, PACE_MS, type UserRange } from '../../clients/load/load-options.ts';
-import { LoadSampler } from '../../clients/load/load-sampler.ts';
+import { MOST_QPS, type UserRange } from '../../clients/load/load-options.ts';
 import { LoadSteering } from '../../clients/load/load-steering.ts';
 import { countUnanswered } from '../../clients/load/load-totals.ts';
 import { runLoad } from '../../clients/load/run-load.ts';
@@ -30,6 +28,7 @@ import { SERVER_NAME } from '../../lib/version.ts';
 import { runAudit } from '../audit/run-audit.ts';
 import { checkWhole } from '../check-whole.ts';
 import { callControl } from '../control-client.ts';
+import { openLoop, openSampler } from '../open-loop.ts';
 import { ProgressLine } from '../progress-line.ts';
 import { writeReport } from '../report/write-report.ts';
 import { ServeProcess } from '../serve-process.ts';
@@ -135,7 +134,7 @@ async function flood({ server, monitor, runLog, samples, data }: FloodParts): Pr
   const calm = Math.round(capacity / 2);
   const seconds = 3 * args.seconds;
   const progress = new ProgressLine();
-  const shakerOptions = { ...loadOf(server, shakers, calm, seconds), ...PATIENCE, sampled: true };
+  const shakerOptions = { ...openLoop(server.port, shakers, calm, seconds), ...PATIENCE, sampled: true };
   const steering = new LoadSteering(shakerOptions);
   const times: OverloadTimes = { calmMs: 0, floodMs: 0, againMs: 0 };
   let sending: Promise<unknown> | undefined;
@@ -152,11 +151,12 @@ async function flood({ server, monitor, runLog, samples, data }: FloodParts): Pr
     // Told below, once the load has ended.
     sending.catch(() => {});
   };
-  const shakerSampler = openSampler(monitor, SHAKERS, () => steering.qps);
-  const grabberSampler = openSampler(monitor, GRABBERS, () => 0);
+  const take = (sample: Sample) => monitor.take(sample);
+  const shakerSampler = openSampler(SHAKERS, () => steering.qps, take);
+  const grabberSampler = openSampler(GRABBERS, () => 0, take);
   const before = (await callControl(server.controlUrl, 'GET', '/status')) as ServerStatus;
   const grabbing = runLoad(
-    { ...loadOf(server, grabbers, 0, seconds + 8), sampled: true },
+    { ...openLoop(server.port, grabbers, 0, seconds + 8), sampled: true },
     () => {},
     undefined,
     undefined,
@@ -203,33 +203,9 @@ async function flood({ server, monitor, runLog, samples, data }: FloodParts): Pr
   ];
 }
 
-function openSampler(monitor: Monitor, source: string, readQps: () => number): LoadSampler {
-  return new LoadSampler({
-    origin: { source, run: randomBytes(6).toString('hex'), role: 'client' },
-    readQps,
-    onSample: (sample) => monitor.take(sample),
-  });
-}
-
-function loadOf(server: ServeProcess, users: UserRange, qps: number, durationSeconds: number): LoadOptions {
-  return {
-    targets: [{ host: '127.0.0.1', port: server.port }],
-    users,
-    population: users,
-    qps,
-    closed: false,
-    pipeline: 1,
-    durationSeconds,
-    paceMs: PACE_MS,
-    threads: 1,
-    grab: true,
-    drainSeconds: 30,
-  };
-}
-
 /** Winning shakes a second, as fast as the server answers. */
 async function measureCapacity(server: ServeProcess, users: UserRange): Promise<number> {
-  const options = { ...loadOf(server, users, 0, MEASURE_SECONDS), closed: true, pipeline: 2 };
+  const options = { ...openLoop(server.port, users, 0, MEASURE_SECONDS), closed: true, pipeline: 2 };
   // Shed shakes are answered, but not what is measured.
   await callControl(server.controlUrl, 'PUT', '/level', { level: 0 });
   const { totals } = await runLoad(options, () => {});
