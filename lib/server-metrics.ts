@@ -37,7 +37,7 @@ const COUNTERS: readonly Definition[] = [
   },
   {
     name: 'hongbao_shed_total',
-    help: 'Shed because of the level, by what; and sessions asked to slow down.',
+    help: 'Shed because of the level, or over the limit of a user (limited), by what; and sessions asked to slow down.',
     label: 'what',
     read: ({ shed: { shakes, limited, side, slowDowns } }) => ({ shakes, limited, side, slow_downs: slowDowns }),
   },

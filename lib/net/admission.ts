@@ -7,12 +7,11 @@
 // | 0 | connections that are open |
 // | 1 | the present second, its lowest 11 bits, above the connections that were taken in it, 20 bits |
 // | 2 | secret of this server that addresses are hashed with, so that nobody can choose whom he is counted with |
-// | 3 | unused |
-// | 4 to 4 + n | connections by one hash of their address |
-// | 4 + n to 4 + 2n | the same by another hash |
+// | 3 to 3 + n | connections by one hash of their address |
+// | 3 + n to 3 + 2n | the same by another hash |
 //
-// Two addresses may share a word, hardly ever both: the smaller of an address's two counts is at least its own, and nearly
-// always exactly that. So no address ever gets more than its limit. After G. Cormode and S. Muthukrishnan, "An improved data
+// Two addresses may share a word, seldom both: the smaller of an address's two counts is at least its own, and nearly always
+// exactly that. So no address ever gets more than its limit, and hardly one gets less. After G. Cormode and S. Muthukrishnan, "An improved data
 // stream summary: the count-min sketch and its applications", 2005, with deletion.
 
 import { randomInt } from 'node:crypto';
@@ -23,13 +22,14 @@ import type { NetLimits } from './net-limits.ts';
 const OPEN_WORD = 0;
 const RATE_WORD = 1;
 const SECRET_WORD = 2;
-const COUNTS_WORD = 4;
+const COUNTS_WORD = 3;
 
 const COUNT_BITS = 20;
 const COUNT_MASK = 2 ** COUNT_BITS - 1;
+/** So whoever comes 2,048 s after the last one, to the second, finds the count of that second; nobody else does. */
 const SECOND_MASK = 2 ** 11 - 1;
 
-/** Counts of each hash for one connection: so two of a full server's addresses share both words once in some 4,000. */
+/** Counts of each hash for one connection: where every connection of a full server has another address, one in 60 shares both words. */
 const COUNTS_PER_CONNECTION = 8;
 
 /** @param maxConnections of all acceptors */
