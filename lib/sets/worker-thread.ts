@@ -96,8 +96,8 @@ function run(data: WorkerThreadData): void {
     for (let i = 0; i < requests.length; i++) if (mayTake(i) && requests[i].available() > 0) return true;
     return Atomics.load(stop, 0) === 1;
   };
-  const takeBatch = (ring: Consumer, acceptor: number): number => {
-    const count = Math.min(ring.available(), BATCH_REQUESTS);
+  /** Takes so many slots, and what belongs to the last of them, while there is room for their records. */
+  const takeBatch = (ring: Consumer, acceptor: number, count: number): number => {
     let taken = 0;
     if (count > 0 && acceptor < main) {
       ringWait.record(ring.words[ring.slotAt(0) + REQUEST_RECEIVED], sharedClockUs());
@@ -116,11 +116,20 @@ function run(data: WorkerThreadData): void {
     return taken;
   };
 
+  const counts = new Int32Array(requests.length);
   let houseKeptAt = 0;
   for (;;) {
     worker.sendDeferred();
     let taken = 0;
-    for (let i = 0; i < requests.length; i++) if (mayTake(i)) taken += takeBatch(requests[i], i);
+    // What main has told a client is done before what he asks next: requests are counted, then all that main says is taken,
+    // and only then the requests that were there before.
+    for (let i = 0; i < requests.length; i++) counts[i] = Math.min(requests[i].available(), BATCH_REQUESTS);
+    const toldByMain = requests[main].refresh();
+    while (taken < toldByMain && mayTake(main)) {
+      taken += takeBatch(requests[main], main, Math.min(toldByMain - taken, BATCH_REQUESTS));
+    }
+    for (let i = 0; i < requests.length; i++)
+      if (i !== main && mayTake(i)) taken += takeBatch(requests[i], i, counts[i]);
     outbox.flush();
     const now = performance.now();
     if (now - houseKeptAt > HOUSEKEEPING_MS) {
