@@ -26,8 +26,15 @@ export function controlFileOf(data: string): string {
 
 /** Makes the file, unless there is one. Tells whether it was made. @throws {AccessError} busy, system */
 export function makeControlFile(data: string): boolean {
-  const draw = () => randomBytes(SECRET_BYTES).toString('base64url');
   return makeSecretFile(controlFileOf(data), { version: 1, read: draw(), operate: draw() });
+}
+
+/** Draws a token. None starts with a dash: after `--control-token` a command would take it for a flag. */
+function draw(): string {
+  for (;;) {
+    const token = randomBytes(SECRET_BYTES).toString('base64url');
+    if (!token.startsWith('-')) return token;
+  }
 }
 
 /** The tokens by right. @throws {AccessError} missing, exposed, damaged, system */

@@ -37,6 +37,17 @@ const files = {
   control: { path: controlFileOf, make: makeControlFile, read: readControlTokens },
 };
 
+t.test('a control token can be the value of a flag: none looks like a flag itself', (t) => {
+  const data = t.testdir({});
+  for (let i = 0; i < 500; i++) {
+    makeControlFile(data);
+    const tokens = Object.values(readControlTokens(data));
+    if (tokens.some((token) => token.startsWith('-'))) t.fail(`file ${i} has a token that starts with -`);
+    rmSync(controlFileOf(data));
+  }
+  t.end();
+});
+
 for (const [name, { path, make, read }] of Object.entries(files)) {
   t.test(`the file of ${name} is made once, for its owner only`, (t) => {
     const data = t.testdir({});
