@@ -2,10 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeDataDirectory } from './data-directory.ts';
 
 const CLI = fileURLToPath(new URL('../tools/cli.ts', import.meta.url));
 
@@ -14,11 +12,6 @@ export interface Ended {
   code: number | null;
   stdout: string;
   stderr: string;
-}
-
-/** A fresh directory for a server's files. */
-export function makeDataDirectory(): string {
-  return mkdtempSync(join(tmpdir(), 'hongbao-test-'));
 }
 
 /** Runs `hongbao ...args` to its end. */

@@ -8,9 +8,10 @@ import { controlFileOf, readControlTokens } from '../lib/access/control-tokens.t
 import { keyFileOf } from '../lib/access/token-keys.ts';
 import { startServer } from '../lib/server.ts';
 import type { ServerOptions } from '../lib/server-options.ts';
+import { makeDataDirectory } from './data-directory.ts';
 import { waitFor } from './net/raw-client.ts';
 import { serve } from './net/test-server.ts';
-import { makeDataDirectory, runCommand, ServerProcess } from './server-process.ts';
+import { runCommand, ServerProcess } from './server-process.ts';
 
 t.setTimeout(300_000);
 

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { HongbaoClient } from '../clients/client.ts';
+import { makeDataDirectory } from './data-directory.ts';
 import { within } from './net/raw-client.ts';
-import { makeDataDirectory, ServerProcess } from './server-process.ts';
+import { ServerProcess } from './server-process.ts';
 
 const HOOK = fileURLToPath(new URL('./faults/fault-hook.ts', import.meta.url));
 

@@ -1,14 +1,14 @@
 // A whole server that is told to pause and to close drops and sends: it does, it remembers over a restart, and every cent is
 // accounted for.
 
-import { existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { startServer } from '../lib/server.ts';
 import type { ServerOptions } from '../lib/server-options.ts';
 import { runAudit } from '../tools/audit/run-audit.ts';
+import { makeDataDirectory } from './data-directory.ts';
 import { waitFor } from './net/raw-client.ts';
 import { call } from './net/test-server.ts';
 
@@ -28,8 +28,7 @@ async function start(t: Test, data: string, options: Partial<ServerOptions> = {}
 }
 
 t.test('what is paused or cut short stays so over a restart, and the books add up', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const first = await start(t, data);
   const send = { count: 500, rate: 100, shares: 2, total: 200, users: [1, 2], expiresInSeconds: 3600 };
   for (let i = 0; i < 2; i++) await first.ask('POST', '/drops', { count: 500, rate: 100, budget: 50_000 });
@@ -93,8 +92,7 @@ t.test('what is paused or cut short stays so over a restart, and the books add u
 });
 
 t.test('a damaged file of holds stops the start, and is left as it is', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const { server, ask } = await start(t, data);
   await ask('POST', '/drops', { count: 5, rate: 1, budget: 5 });
   await server.stop();
@@ -107,8 +105,7 @@ t.test('a damaged file of holds stops the start, and is left as it is', async (t
 });
 
 t.test('what is scheduled waits for its time, and a cap holds, over a restart too', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const first = await start(t, data);
   const startsAtMs = Date.now() + 4000;
   const startAt = new Date(startsAtMs).toISOString();
@@ -141,8 +138,7 @@ t.test('what is scheduled waits for its time, and a cap holds, over a restart to
 });
 
 t.test('the kill switch stops everything at once, also over a restart, and lets go on what it stopped', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const first = await start(t, data);
   const send = { count: 900, rate: 20, shares: 2, total: 200, users: [1, 2], expiresInSeconds: 3600 };
   for (let i = 0; i < 2; i++) await first.ask('POST', '/drops', { count: 500, rate: 20, budget: 50_000 });
@@ -178,8 +174,7 @@ t.test('the kill switch stops everything at once, also over a restart, and lets 
 });
 
 t.test('the kill switch ends, although a restart came after what it had stopped was closed', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const first = await start(t, data);
   for (let i = 0; i < 2; i++) await first.ask('POST', '/drops', { count: 500, rate: 20, budget: 50_000 });
   t.match(await first.ask('POST', '/halt'), { drops: [2, 1] });
@@ -191,8 +186,7 @@ t.test('the kill switch ends, although a restart came after what it had stopped 
 });
 
 t.test('a kill switch that cannot be kept is neither on nor off by half', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const server = await startServer({ port: 0, controlPort: 0, packetSlots: 1024, data }, { onError: () => {} });
   t.teardown(() => server.stop());
   await call(server, 'POST', '/drops', { count: 500, rate: 20, budget: 50_000 });
@@ -213,8 +207,7 @@ t.test('a kill switch that cannot be kept is neither on nor off by half', async 
 });
 
 t.test('the kill switch also stops a drop that is being made', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const { ask } = await start(t, data);
   const making = ask('POST', '/drops', { count: 4_000_000, rate: 1000, budget: 400_000_000 });
   await sleep(30);
@@ -226,8 +219,7 @@ t.test('the kill switch also stops a drop that is being made', async (t) => {
 });
 
 t.test('no campaign may cost more than the server allows; just as much is allowed', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const { server } = await start(t, data, { maxCampaignCents: 1000 });
   const drop = { count: 10, rate: 1 };
   const send = { count: 5, rate: 1, shares: 2, users: [1, 2] };
@@ -248,8 +240,7 @@ t.test('no campaign may cost more than the server allows; just as much is allowe
 });
 
 t.test('a time that is none, or too far away, is refused', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-holds-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   const { server } = await start(t, data);
   for (const startAt of [
     'tomorrow',

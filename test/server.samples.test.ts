@@ -1,9 +1,8 @@
 // A whole server under load: its samples add up to its status, are written into the run log, and reach another monitor; and
 // nothing of all that stops the server when it fails.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { LoadSampler } from '../clients/load/load-sampler.ts';
@@ -17,6 +16,7 @@ import { readRun } from '../lib/monitor/run-reader.ts';
 import type { Sample } from '../lib/monitor/sample.ts';
 import { SampleSender } from '../lib/monitor/sample-sender.ts';
 import { optionsFor } from './clients/load-request.ts';
+import { makeDataDirectory } from './data-directory.ts';
 import { call, join as joinUser, serve } from './net/test-server.ts';
 
 async function openMonitor(t: Test) {
@@ -156,8 +156,7 @@ t.test('without samples there is none, and nothing is written', async (t) => {
 });
 
 t.test('a run log that cannot be written, and a monitor that is not there, are told of and stop nothing', async (t) => {
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-samples-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
+  const data = makeDataDirectory();
   writeFileSync(join(data, 'runs'), 'in the way');
   const errors: string[] = [];
   const server = await serve(t, { data, monitor: 'http://127.0.0.1:9' }, ({ message }) => errors.push(message));

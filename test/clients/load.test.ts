@@ -10,9 +10,9 @@ import { type LoadResult, runLoad } from '../../clients/load/run-load.ts';
 import { type Comparison, compareWithServers, readServerCounts } from '../../clients/load/verify.ts';
 import { readTokenKeys } from '../../lib/access/token-keys.ts';
 import type { Server } from '../../lib/server.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 import { waitFor } from '../net/raw-client.ts';
 import { call, serve } from '../net/test-server.ts';
-import { makeDataDirectory } from '../server-process.ts';
 import { makeCertificate, noOpenssl } from '../tls-files.ts';
 
 t.setTimeout(300_000);

@@ -1,13 +1,11 @@
 // Chat over real sockets, on every shape of server: messages, friends, groups, packets in a group, and who is away.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import type { HongbaoClient } from '../../clients/client.ts';
 import { ClientError } from '../../clients/client-error.ts';
 import type { ChatMessage, GroupPacket } from '../../lib/protocol/chat.ts';
 import type { Server } from '../../lib/server.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 import { waitFor } from './raw-client.ts';
 import { call, join as enter, serve } from './test-server.ts';
 
@@ -176,9 +174,7 @@ t.test('the same key is answered as before, on another connection too, and told 
 });
 
 t.test('friends and groups are there after a restart of the server', async (t) => {
-  // Not testdir, which every server of a test empties.
-  const data = mkdtempSync(join(tmpdir(), 'hongbao-chat-'));
-  t.teardown(() => rmSync(data, { recursive: true }));
+  const data = makeDataDirectory();
   const server = await serve(t, { data });
   const anne = await enter(t, server, ANNE, 'hello');
   const ben = await enter(t, server, BEN, 'hello');

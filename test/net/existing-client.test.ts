@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import t from 'tap';
 import { startServer } from '../../lib/server.ts';
-import { makeDataDirectory } from '../server-process.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 
 /** Reads frames the way that client does: 4 bytes, then the rest, 44 bytes at the most. */
 class BlockingReader {

@@ -1,29 +1,21 @@
 // What users and operators are told of the past: pages of a user's records, the records of packets, also after a restart.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join as joinPath } from 'node:path';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { MoneyRecord } from '../../lib/protocol/extended.ts';
 import type { Server } from '../../lib/server.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 import { waitFor } from './raw-client.ts';
 import { call, join, send, serve } from './test-server.ts';
 
 /** Questions that may wait: see lib/server-history.ts. */
 const MOST_QUESTIONS = 32;
 
-function makeData(t: Test): string {
-  const data = mkdtempSync(joinPath(tmpdir(), 'hongbao-test-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
-  return data;
-}
-
 const get = (server: Server, path: string) => call(server, 'GET', path);
 const transfer = (server: Server, what: string, cents: number, key: string) =>
   call(server, 'POST', `/users/1/${what}`, { cents, key });
 
 t.test('records come newest first, in pages that leave nothing out, and over HTTP the same', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const first = await serve(t, { data, durability: 'buffered' });
   for (let i = 1; i <= 15; i++) await transfer(first, 'topup', 100 + i, `up ${i}`);
   await first.stop();
@@ -63,7 +55,7 @@ t.test('records come newest first, in pages that leave nothing out, and over HTT
 });
 
 t.test('the records of a packet name every grab, while it is open, when it is over, and after a restart', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const first = await serve(t, { data });
   const [packetId] = (await send(first, { shares: 2, total: 300, users: [1, 2], mode: 'line' })).packetIds;
   const [one, two] = [await join(t, first, 1, 'hello'), await join(t, first, 2, 'hello')];
@@ -102,7 +94,7 @@ t.test('the records of a packet name every grab, while it is open, when it is ov
 });
 
 t.test('of more questions than can wait, those beyond are answered busy at once, and all have an answer', async (t) => {
-  const server = await serve(t, { data: makeData(t), durability: 'buffered' });
+  const server = await serve(t, { data: makeDataDirectory(), durability: 'buffered' });
   for (let i = 1; i <= 5; i++) await transfer(server, 'topup', i, `up ${i}`);
   const client = await join(t, server, 1, 'hello');
   const ask = (count: number) => Promise.all(Array.from({ length: count }, () => client.records()));

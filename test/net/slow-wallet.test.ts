@@ -1,9 +1,9 @@
 // A wallet that never answers: the sends that it concerns wait, and nothing else of the server does.
 
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import t from 'tap';
+import { makeDataDirectory } from '../data-directory.ts';
 import { waitFor, within } from './raw-client.ts';
 import { call, join, serve } from './test-server.ts';
 
@@ -38,8 +38,7 @@ for (const [what, module] of [
   ['blocks its thread for good', BLOCKING_WALLET],
 ] as const) {
   t.test(`a wallet that ${what} holds up neither shakes nor grabs, nor the end of the server`, async (t) => {
-    const data = mkdtempSync(joinPath(tmpdir(), 'hongbao-test-'));
-    t.teardown(() => rmSync(data, { recursive: true, force: true }));
+    const data = makeDataDirectory();
     const wallet = joinPath(data, 'wallet.mjs');
     writeFileSync(wallet, module);
     const errors: string[] = [];

@@ -5,6 +5,7 @@ import { HongbaoClient } from '../../clients/client.ts';
 import type { CloseReason } from '../../lib/net/close-reasons.ts';
 import { type Server, startServer } from '../../lib/server.ts';
 import type { ServerOptions } from '../../lib/server-options.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 import { PATIENCE_MS, waitFor } from './raw-client.ts';
 
 /** Starts a server that ends with the test. A thread that fails fails the test, and so does an error, unless it is expected. */
@@ -14,7 +15,7 @@ export async function serve(
   onError = (error: Error): unknown => t.fail(`an error for the log: ${error.stack}`),
 ): Promise<Server> {
   const server = await startServer(
-    { port: 0, controlPort: 0, data: t.testdir({}), packetSlots: 1024, ...options },
+    { port: 0, controlPort: 0, data: makeDataDirectory(), packetSlots: 1024, ...options },
     { onError },
   );
   server.failed.then((error) => t.fail(error.message));

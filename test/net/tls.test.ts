@@ -9,7 +9,7 @@ import type { ClientOptions } from '../../clients/client-options.ts';
 import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
 import { Opcode } from '../../lib/protocol/opcodes.ts';
 import { startServer } from '../../lib/server.ts';
-import { makeDataDirectory } from '../server-process.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 import { makeCertificate, noOpenssl } from '../tls-files.ts';
 import { login, PATIENCE_MS, ping, readFrames, shake, waitFor, within } from './raw-client.ts';
 import { call, checkClose, closes, send, serve, waitForOpen } from './test-server.ts';

@@ -1,12 +1,12 @@
 // Packets that users send, over real sockets: paid from a balance, told, grabbed, refunded, once for each key, across restarts.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import t, { type Test } from 'tap';
 import { HongbaoClient, type Notice } from '../../clients/client.ts';
 import type { Server } from '../../lib/server.ts';
 import type { ServerOptions } from '../../lib/server-options.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 import { PATIENCE_MS, sleep, waitFor } from './raw-client.ts';
 import { call, join, send as sendFromHouse, serve } from './test-server.ts';
 
@@ -104,7 +104,7 @@ t.test('a send that the balance does not hold, or whose numbers do not fit, move
 });
 
 t.test('the same key sends once, whoever asks how often, also after a restart; other content is refused', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const first = await serve(t, { data });
   await topUp(first, 1, 1000);
   const request = { users: [2, 3], totalCents: 200, shares: 2, key: 'birthday' };
@@ -157,7 +157,7 @@ t.test('top-ups and withdrawals happen once for each key, and never below zero',
 });
 
 t.test('what nobody grabs comes back to the sender, once, also when the server was down at that moment', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const first = await serve(t, { data });
   await topUp(first, 1, 1000);
   const client = await join(t, first, 1, 'hello');
@@ -181,7 +181,7 @@ t.test('what nobody grabs comes back to the sender, once, also when the server w
 });
 
 t.test('notices to those who are away, and what was grabbed, survive a restart', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const first = await serve(t, { data });
   const [packetId, another] = (await sendFromHouse(first, { count: 2, shares: 2, total: 100, users: [5, 6] }))
     .packetIds;
@@ -207,7 +207,7 @@ t.test('notices to those who are away, and what was grabbed, survive a restart',
 t.test(
   'a drop goes on after a restart: exactly its packets, its budget to the cent, the bound on wins kept',
   async (t) => {
-    const data = makeData(t);
+    const data = makeDataDirectory();
     const first = await serve(t, { data, sets: 4 });
     const users = [1, 2, 3, 4, 5];
     const { body: drop } = await call(first, 'POST', '/drops', {
@@ -249,7 +249,7 @@ t.test(
 );
 
 t.test('a data directory serves one server at a time', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const first = await serve(t, { data });
   await t.rejects(serve(t, { data }), { code: 'data', message: `another server uses the data directory ${data}` });
   await topUp(first, 1, 5);
@@ -258,7 +258,7 @@ t.test('a data directory serves one server at a time', async (t) => {
 });
 
 t.test('without a disk everything works, and nothing is remembered', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const first = await serve(t, { data, durability: 'memory' });
   await topUp(first, 1, 100);
   const client = await join(t, first, 1, 'hello');
@@ -298,7 +298,7 @@ export default () => {
 t.test(
   'a wallet of somebody else pays, refuses or fails; each reservation is committed or cancelled in the end',
   async (t) => {
-    const data = makeData(t);
+    const data = makeDataDirectory();
     const [log, answer, module] = ['log', 'answer', 'wallet.mjs'].map((name) => joinPath(data, name));
     writeFileSync(log, '');
     writeFileSync(module, WALLET(log, answer));
@@ -342,7 +342,7 @@ t.test(
 );
 
 t.test('a wallet that cannot be loaded keeps the server from starting', async (t) => {
-  const data = makeData(t);
+  const data = makeDataDirectory();
   const module = joinPath(data, 'wallet.mjs');
   writeFileSync(module, 'export default () => ({ reserve() {} });');
   await t.rejects(serve(t, { data, wallet: module }), {
@@ -351,9 +351,3 @@ t.test('a wallet that cannot be loaded keeps the server from starting', async (t
   });
   await t.rejects(serve(t, { data, wallet: joinPath(data, 'none.mjs') }), { code: 'data', message: /cannot be used/ });
 });
-
-function makeData(t: Test): string {
-  const data = mkdtempSync(joinPath(tmpdir(), 'hongbao-test-'));
-  t.teardown(() => rmSync(data, { recursive: true, force: true }));
-  return data;
-}

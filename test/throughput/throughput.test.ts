@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { makeDataDirectory, runCommand, ServerProcess } from '../server-process.ts';
+import { makeDataDirectory } from '../data-directory.ts';
+import { runCommand, ServerProcess } from '../server-process.ts';
 
 interface LoadJson {
   totals: Record<string, number>;

@@ -6,7 +6,8 @@ import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { HongbaoClient } from '../../clients/index.ts';
-import { collect, makeDataDirectory, runCommand, ServerProcess } from '../server-process.ts';
+import { makeDataDirectory } from '../data-directory.ts';
+import { collect, runCommand, ServerProcess } from '../server-process.ts';
 
 /** Long for a busy machine; it starts many processes. */
 t.setTimeout(300_000);

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { DEFAULT_SERVER_OPTIONS } from '../../lib/server-options.ts';
-import { makeDataDirectory, runCommand } from '../server-process.ts';
+import { makeDataDirectory } from '../data-directory.ts';
+import { runCommand } from '../server-process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const unit = readFileSync(join(ROOT, 'tools/systemd/hongbao.service'), 'utf8');

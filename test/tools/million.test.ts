@@ -2,11 +2,11 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { makeDataDirectory } from '../data-directory.ts';
 import { collect, runCommand } from '../server-process.ts';
 
 /** Long for a busy machine; it starts many processes. */
@@ -19,7 +19,7 @@ if (process.platform !== 'linux') t.bailout('hongbao million needs Linux');
 
 /** Starts it with a directory for temporary files of its own. */
 function start(...args: string[]) {
-  const temporary = mkdtempSync(join(tmpdir(), 'hongbao-test-'));
+  const temporary = makeDataDirectory();
   const child = spawn(process.execPath, [CLI, 'million', ...SMALL, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TMPDIR: temporary },
@@ -52,7 +52,7 @@ function readParent(pid: string): number | undefined {
 }
 
 t.test('two pairs of processes connect, shake, grab, and agree', async (t) => {
-  const json = join(mkdtempSync(join(tmpdir(), 'hongbao-test-')), 'result.json');
+  const json = join(makeDataDirectory(), 'result.json');
   const run = start('--duration', '2', '--json', json);
   const { code, stdout, stderr } = await run.ended;
   t.equal(code, 0, stderr);

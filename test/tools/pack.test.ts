@@ -5,7 +5,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
-import { collect, type Ended, makeDataDirectory, ServerProcess } from '../server-process.ts';
+import { makeDataDirectory } from '../data-directory.ts';
+import { collect, type Ended, ServerProcess } from '../server-process.ts';
 
 /** Long for a busy machine; it starts many processes. */
 t.setTimeout(300_000);

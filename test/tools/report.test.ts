@@ -17,8 +17,9 @@ import { makeTimeline, readPoints } from '../../tools/report/timeline.ts';
 import { CHART_NAMES, FONT_CHARACTERS, type Language, WORDS } from '../../tools/report/words.ts';
 import { writeReport } from '../../tools/report/write-report.ts';
 import { UsageError } from '../../tools/usage-error.ts';
+import { makeDataDirectory } from '../data-directory.ts';
 import { printSeed, seed } from '../packets/seed.ts';
-import { makeDataDirectory, runCommand } from '../server-process.ts';
+import { runCommand } from '../server-process.ts';
 import { readFontCharacters, readPng } from './report-files.ts';
 import { FIRST_SECOND, makeRunLines, type SyntheticRun, writeRunLog } from './report-run.ts';
 

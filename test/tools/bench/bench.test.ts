@@ -10,7 +10,8 @@ import { BenchServer } from '../../../tools/bench/growth/bench-server.ts';
 import { runGrabs } from '../../../tools/bench/growth/grab-run.ts';
 import { runRing } from '../../../tools/bench/ring.ts';
 import { runSplits } from '../../../tools/bench/split.ts';
-import { collect, makeDataDirectory } from '../../server-process.ts';
+import { makeDataDirectory } from '../../data-directory.ts';
+import { collect } from '../../server-process.ts';
 
 const BENCH = fileURLToPath(new URL('../../../tools/bench/bench.ts', import.meta.url));
 

@@ -1,7 +1,6 @@
 // The configuration of serve: flags over file over defaults, every option in the file and on the command line, and what a bad file says.
 
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { checkServeValues, serveOptions } from '../../../tools/commands/serve.ts';
@@ -9,9 +8,10 @@ import { ConfigError } from '../../../tools/config/config-error.ts';
 import { findMistakes, makeSchema, readConfigFile } from '../../../tools/config/config-file.ts';
 import { planReload } from '../../../tools/config/reload.ts';
 import { type OptionTable, settle, showValue, toCamelCase, withoutDefaults } from '../../../tools/config/settle.ts';
-import { makeDataDirectory, runCommand } from '../../server-process.ts';
+import { makeDataDirectory } from '../../data-directory.ts';
+import { runCommand } from '../../server-process.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'hongbao-config-'));
+const folder = makeDataDirectory();
 let files = 0;
 
 function write(content: unknown): string {

@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import t from 'tap';
 import { HongbaoClient } from '../../../clients/client.ts';
 import { Opcode } from '../../../lib/protocol/opcodes.ts';
+import { makeDataDirectory } from '../../data-directory.ts';
 import { hello, RawClient, waitFor, within } from '../../net/raw-client.ts';
-import { makeDataDirectory, ServerProcess } from '../../server-process.ts';
+import { ServerProcess } from '../../server-process.ts';
 
 t.test(
   'at SIGHUP limits change for connections that are there; what cannot change, and mistakes, are told',
