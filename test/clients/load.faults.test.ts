@@ -47,7 +47,8 @@ for (const [how, drop] of [
       t.equal(totals.answered, answered);
       t.ok(countUnanswered(totals) >= 10, 'the shakes that each lost stay unanswered');
       t.equal(countUnanswered(totals), totals.sent - answered);
-      t.ok(totals.skipped >= 50 && totals.skipped <= 160, `${totals.skipped} were due while there was no connection`);
+      // Each connection sends three at least.
+      t.ok(totals.skipped >= 50 && totals.skipped <= 170, `${totals.skipped} were due while there was no connection`);
       t.equal(isDrained, false);
     },
   );
@@ -59,7 +60,7 @@ t.test('a server that answers twice is found out', { buffered: true }, async (t)
     if (request.opcode !== Opcode.LOGIN) behaveWell(request, socket);
     else socket.write(frame(Opcode.NOTICE, words(5, 6, 7, 0, 0, 0)));
   });
-  const { totals, isDrained } = await runLoad(optionsFor(server, { qps: 50 }), nobody);
+  const { totals, isDrained } = await runLoad(optionsFor(server, { qps: 50, drainSeconds: 5 }), nobody);
   t.match(totals, { sent: 50, answered: 50, none: 50, notices: 10, grabsSent: 10, grabsAnswered: 10, unexpected: 60 });
   t.equal(isDrained, true);
 });

@@ -24,7 +24,7 @@ const SHAKE_RESULT = 0x0003;
 const ERROR = 0x0112;
 
 /** After so many connections it dies. */
-const DIES_AFTER = 40;
+const DIES_AFTER = 20;
 
 const MB = 1024 * 1024;
 
