@@ -28,6 +28,8 @@ export interface TcpHandle {
   getpeername(name: { address?: string; port?: number }): number;
   setNoDelay(on: boolean): void;
   setKeepAlive(on: boolean, seconds: number): void;
+  /** The descriptor of its socket. */
+  readonly fd: number;
   /** Bytes that wait to be written. */
   readonly writeQueueSize: number;
   /** Outgoing handles: binds to a local address, and connects. Returns 0 or a negative error. */

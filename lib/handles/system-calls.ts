@@ -1,0 +1,112 @@
+// The system calls that Node has no name for, through node:ffi: the one file that calls into the C library.
+//
+// node:ffi is young and may be missing or different in another Node, and a kernel or a sandbox may refuse what is asked: all
+// of it is tried before anything relies on it (see uring-probe.ts).
+
+import { endianness } from 'node:os';
+
+type Ffi = typeof import('node:ffi');
+
+/** Numbers of the calls on every architecture that Node runs on. */
+const IO_URING_SETUP = 425;
+const IO_URING_ENTER = 426;
+const IO_URING_REGISTER = 427;
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED_POPULATED = 0x8001;
+const EFD_CLOEXEC_NONBLOCK = 0x80800;
+const AF_UNIX = 1;
+const SOCK_STREAM_NONBLOCK = 0x801;
+
+const ENTER_GETEVENTS = 1;
+
+export interface SystemCalls {
+  /** `params` is a struct io_uring_params, which is filled in. Returns the descriptor. @throws Error */
+  setUpRing(entries: number, params: Uint32Array): number;
+  /** Submits `count` entries, and waits until there are `least` completions. Returns how many entries were taken, or -1. */
+  enterRing(descriptor: number, count: number, least: number): number;
+  /** @throws Error */
+  register(descriptor: number, opcode: number, argument: Uint32Array | Int32Array, count: number): void;
+  /** Maps memory that is shared with the kernel. It stays mapped as long as the process lives. @throws Error */
+  map(descriptor: number, offset: number, length: number): ArrayBuffer;
+  /** A descriptor that becomes readable when the kernel counts it up. @throws Error */
+  makeEvent(): number;
+  /** What this thread's event loop polls: readable when the loop has something to do. @throws Error */
+  findLoopPoll(): number;
+  /** Two connected stream sockets that block nobody. @throws Error */
+  makeSocketPair(): [number, number];
+  close(descriptor: number): void;
+  /** Where bytes lie: low and high word. Good while they are alive, if they were made from an ArrayBuffer or are many. */
+  addressOf(bytes: Uint8Array | Uint16Array | BigInt64Array): readonly [low: number, high: number];
+}
+
+/** Looks the calls up. @throws Error that says why they cannot be used */
+export function loadSystemCalls(): SystemCalls {
+  if (process.platform !== 'linux') throw new Error(`${process.platform} has no io_uring`);
+  if (endianness() !== 'LE') throw new Error('the byte order of this machine is another');
+  const ffi = loadFfi();
+  if (ffi === undefined) throw new Error(`Node ${process.versions.node} has no node:ffi`);
+  const open = <T extends Parameters<Ffi['dlopen']>[1]>(definitions: T) => ffi.dlopen(null, definitions!).functions;
+  // A symbol has one signature a library: so each shape of syscall(2) has a library of its own.
+  const {
+    syscall: enter,
+    mmap,
+    eventfd,
+    socketpair,
+    close,
+    __errno_location: errnoPlace,
+    uv_backend_fd: findPoll,
+  } = open({
+    syscall: { arguments: ['int32', 'int32', 'int32', 'int32', 'int32', 'pointer'], return: 'int32' },
+    mmap: { arguments: ['pointer', 'uint64', 'int32', 'int32', 'int32', 'int64'], return: 'pointer' },
+    eventfd: { arguments: ['uint32', 'int32'], return: 'int32' },
+    socketpair: { arguments: ['int32', 'int32', 'int32', 'buffer'], return: 'int32' },
+    close: { arguments: ['int32'], return: 'int32' },
+    __errno_location: { return: 'pointer' },
+    uv_backend_fd: { arguments: ['pointer'], return: 'int32' },
+  });
+  const { syscall: setUp } = open({ syscall: { arguments: ['int32', 'uint32', 'buffer'], return: 'int32' } });
+  const { syscall: register } = open({
+    syscall: { arguments: ['int32', 'int32', 'int32', 'buffer', 'int32'], return: 'int32' },
+  });
+  const check = (result: number, what: string): number => {
+    if (result >= 0) return result;
+    throw new Error(`${what} fails with error ${ffi.getInt32(errnoPlace())}`);
+  };
+  return {
+    setUpRing: (entries, params) => check(setUp(IO_URING_SETUP, entries, params), 'io_uring_setup'),
+    // HOT
+    enterRing: (descriptor, count, least) => enter(IO_URING_ENTER, descriptor, count, least, ENTER_GETEVENTS, 0n),
+    register: (descriptor, opcode, argument, count) => {
+      check(register(IO_URING_REGISTER, descriptor, opcode, argument, count), 'io_uring_register');
+    },
+    map: (descriptor, offset, length) => {
+      const place = mmap(0n, BigInt(length), PROT_READ_WRITE, MAP_SHARED_POPULATED, descriptor, BigInt(offset));
+      if (place === 0xffff_ffff_ffff_ffffn) check(-1, 'mmap of the ring');
+      return ffi.toArrayBuffer(place, length, false);
+    },
+    makeEvent: () => check(eventfd(0, EFD_CLOEXEC_NONBLOCK), 'eventfd'),
+    findLoopPoll: () => check(findPoll(ffi.getCurrentEventLoop()), 'uv_backend_fd'),
+    makeSocketPair: () => {
+      const pair = new Int32Array(2);
+      check(socketpair(AF_UNIX, SOCK_STREAM_NONBLOCK, 0, pair), 'socketpair');
+      return [pair[0], pair[1]];
+    },
+    close: (descriptor) => void close(descriptor),
+    addressOf: (bytes) => {
+      const address = ffi.getRawPointer(bytes);
+      return [Number(address & 0xffff_ffffn), Number(address >> 32n)];
+    },
+  };
+}
+
+/** node:ffi, or undefined; without the warning that it may change, which the probe answers. */
+function loadFfi(): Ffi | undefined {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    return process.getBuiltinModule('node:ffi');
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}

@@ -1,0 +1,398 @@
+// An io_uring of one thread, for stream sockets: reads that go on by themselves, and writes that are handed over together.
+//
+// One call into the kernel submits everything that was queued and brings in what has happened since. What is used of it:
+//
+//   receive   one request a connection. It completes at each arrival, with the bytes in a buffer out of a common stock,
+//             until the stream ends or the request is cancelled.
+//   send      done during `submit`, or not at all: what the kernel does not take at once is told back, and nothing is told of
+//             a send that was done. So the bytes may be used again as soon as `submit` returns.
+//   cancel    ends a receive; its last completion follows.
+//
+// Completions come only while the thread is in the kernel for them (DEFER_TASKRUN). `sleep` turns the event on: it becomes
+// readable when there is something to come for.
+//
+// Layout of the shared memory: linux/io_uring.h. The kernel reads entries up to the submission tail and writes completions up
+// to the completion tail; each side's own index is stored with release, the other's loaded with acquire (Atomics are both).
+// Source: "Efficient IO with io_uring", Jens Axboe, 2019; io_uring_setup(2), io_uring_enter(2).
+
+import { BufferStock } from './buffer-stock.ts';
+import type { SystemCalls } from './system-calls.ts';
+import {
+  CQ_EVENT_DISABLED,
+  CQE_BUFFER_SHIFT,
+  CQE_MORE,
+  CQE_WORDS,
+  OP_ASYNC_CANCEL,
+  OP_POLL_ADD,
+  OP_RECV,
+  OP_SEND,
+  OP_TIMEOUT,
+  PARAMS_CQ_ENTRIES,
+  PARAMS_CQ_OFFSETS,
+  PARAMS_FLAGS,
+  PARAMS_SQ_OFFSETS,
+  PARAMS_WORDS,
+  POLLIN,
+  RECV_MULTISHOT,
+  REGISTER_EVENTFD,
+  SEND_FLAGS,
+  SETUP_CQSIZE,
+  SETUP_DEFER_TASKRUN,
+  SETUP_SINGLE_ISSUER,
+  SETUP_SUBMIT_ALL,
+  SETUP_TASKRUN_FLAG,
+  SQ_CQ_OVERFLOW,
+  SQ_TASKRUN,
+  SQE_BUFFER_SELECT,
+  SQE_NO_SUCCESS,
+  SQE_WORDS,
+  SQES_OFFSET,
+} from './uring-layout.ts';
+
+const ENTRIES = 256;
+const COMPLETIONS = 4096;
+
+/** Room for completions that wait for their turn, to begin with; three words each. */
+const BACKLOG_WORDS = 3 * 1024;
+
+/** In the low bits of user_data, below the connection. */
+const Kind = { RECEIVE: 0, SEND: 1, CANCEL: 2, LOOP: 3 } as const;
+const KIND_BITS = 2;
+
+/** The user_data of what ends naps. */
+const LOOP_READY = Kind.LOOP;
+const NAPS_OVER = (1 << KIND_BITS) | Kind.LOOP;
+
+/** How long the event loop may be kept waiting by naps for its timers: 2 ms. */
+const NAP_NANOSECONDS = 2_000_000n;
+
+/** Tries a call that the kernel refuses for the moment so often. */
+const MOST_TRIES = 1000;
+
+/** Owned by the thread that made it: only that one may call it. */
+export class Uring {
+  /** Becomes readable when something has happened since `sleep`. */
+  readonly event: number;
+  /** The completion that `next` has brought: whose it is, and what it came to: bytes, 0 at the end, or a negative error. */
+  connection = 0;
+  result = 0;
+  /** Whether this receive goes on. */
+  isMore = false;
+  /** Where the bytes are; give it back. Only with a result above 0. */
+  buffer = 0;
+  readonly #calls: SystemCalls;
+  readonly #onUnsent: (connection: number, result: number) => void;
+  readonly #ring: number;
+  readonly #sqes: Int32Array;
+  /** The rings' words, and where in them is what. */
+  readonly #words: Int32Array;
+  readonly #sqHead: number;
+  readonly #sqTail: number;
+  readonly #sqFlags: number;
+  readonly #cqHead: number;
+  readonly #cqTail: number;
+  readonly #cqFlags: number;
+  readonly #cqes: number;
+  #tail = 0;
+  #pending = 0;
+  /** Completions that are here and not yet asked for: user_data, result and flags of each. */
+  #backlog = new Int32Array(BACKLOG_WORDS);
+  #backlogStart = 0;
+  #backlogEnd = 0;
+  readonly #stock: BufferStock;
+  readonly #loopPoll: number;
+  #isWatchingLoop = false;
+  #isTimed = false;
+  #isLoopDue = false;
+  /** How long naps last, as seconds and nanoseconds, and where that lies. */
+  readonly #nap = new BigInt64Array(new ArrayBuffer(16));
+  readonly #napLow: number;
+  readonly #napHigh: number;
+  /** Where the bytes of the latest sends lie. */
+  #sent: Uint8Array | undefined;
+  #sentLow = 0;
+  #sentHigh = 0;
+
+  /**
+   * @param onUnsent a send was not done, or not wholly: how many bytes were sent, or a negative error. Called inside `submit`.
+   * @throws Error if the kernel does not have what is needed, or refuses it
+   */
+  constructor(calls: SystemCalls, onUnsent: (connection: number, result: number) => void) {
+    this.#calls = calls;
+    this.#onUnsent = onUnsent;
+    const params = new Uint32Array(PARAMS_WORDS);
+    params[PARAMS_CQ_ENTRIES] = COMPLETIONS;
+    params[PARAMS_FLAGS] =
+      SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_TASKRUN_FLAG | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN;
+    this.#loopPoll = calls.findLoopPoll();
+    this.#ring = calls.setUpRing(ENTRIES, params);
+    this.event = calls.makeEvent();
+    const [sqHead, sqTail, , , sqFlags, , sqArray] = params.subarray(PARAMS_SQ_OFFSETS);
+    const [cqHead, cqTail, , , , cqes, cqFlags] = params.subarray(PARAMS_CQ_OFFSETS);
+    const bytes = Math.max(sqArray + 4 * ENTRIES, cqes + 4 * CQE_WORDS * COMPLETIONS);
+    this.#words = new Int32Array(calls.map(this.#ring, 0, bytes));
+    this.#sqes = new Int32Array(calls.map(this.#ring, SQES_OFFSET, 4 * SQE_WORDS * ENTRIES));
+    this.#sqHead = sqHead / 4;
+    this.#sqTail = sqTail / 4;
+    this.#sqFlags = sqFlags / 4;
+    this.#cqHead = cqHead / 4;
+    this.#cqTail = cqTail / 4;
+    this.#cqFlags = cqFlags / 4;
+    this.#cqes = cqes / 4;
+    for (let entry = 0; entry < ENTRIES; entry++) this.#words[sqArray / 4 + entry] = entry;
+    try {
+      this.#stock = new BufferStock(calls, this.#ring);
+      calls.register(this.#ring, REGISTER_EVENTFD, new Int32Array([this.event]), 1);
+    } catch (error) {
+      calls.close(this.#ring);
+      calls.close(this.event);
+      throw error;
+    }
+    this.#nap[1] = NAP_NANOSECONDS;
+    [this.#napLow, this.#napHigh] = calls.addressOf(this.#nap);
+    this.wake();
+  }
+
+  /** The bytes of each buffer, by number. */
+  // HOT
+  get buffers(): readonly Buffer[] {
+    return this.#stock.buffers;
+  }
+
+  /** Begins to read from a socket. */
+  receive(connection: number, descriptor: number): void {
+    const entry = this.#claim();
+    const sqes = this.#sqes;
+    sqes[entry] = OP_RECV | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16);
+    sqes[entry + 1] = descriptor;
+    sqes[entry + 2] = 0;
+    sqes[entry + 4] = 0;
+    sqes[entry + 5] = 0;
+    sqes[entry + 6] = 0;
+    sqes[entry + 7] = 0;
+    sqes[entry + 8] = (connection << KIND_BITS) | Kind.RECEIVE;
+  }
+
+  /** Ends the receive of a connection, if there is one. */
+  cancelReceive(connection: number): void {
+    const entry = this.#claim();
+    const sqes = this.#sqes;
+    sqes[entry] = OP_ASYNC_CANCEL | (SQE_NO_SUCCESS << 8);
+    sqes[entry + 1] = -1;
+    sqes[entry + 2] = 0;
+    sqes[entry + 4] = (connection << KIND_BITS) | Kind.RECEIVE;
+    sqes[entry + 5] = 0;
+    sqes[entry + 6] = 0;
+    sqes[entry + 7] = 0;
+    sqes[entry + 8] = (connection << KIND_BITS) | Kind.CANCEL;
+  }
+
+  /** Sends `bytes` from `start` to `end` with the next `submit`. One a connection: what is left of the first goes first. */
+  // HOT
+  send(connection: number, descriptor: number, bytes: Uint8Array, start: number, end: number): void {
+    if (bytes !== this.#sent) this.#locate(bytes);
+    const entry = this.#claim();
+    const sqes = this.#sqes;
+    const low = this.#sentLow + start;
+    sqes[entry] = OP_SEND | (SQE_NO_SUCCESS << 8);
+    sqes[entry + 1] = descriptor;
+    sqes[entry + 2] = 0;
+    sqes[entry + 4] = low;
+    sqes[entry + 5] = low > 0xffff_ffff ? this.#sentHigh + 1 : this.#sentHigh;
+    sqes[entry + 6] = end - start;
+    sqes[entry + 7] = SEND_FLAGS;
+    sqes[entry + 8] = (connection << KIND_BITS) | Kind.SEND;
+  }
+
+  /** Whether something waits for `submit`. */
+  // HOT
+  get hasPending(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** Whether `next` has something to bring. */
+  // HOT
+  get hasNext(): boolean {
+    return this.#backlogStart < this.#backlogEnd;
+  }
+
+  /** Hands over what is queued, and brings in what has happened. @throws Error if the kernel does not take it */
+  // HOT
+  submit(): void {
+    let tries = 0;
+    do {
+      const taken = this.#enter(0);
+      // Interrupted, or short of memory: what was not taken is still there.
+      if (taken < 0 && ++tries === MOST_TRIES) throw new Error('the kernel does not take what is submitted');
+    } while (this.#pending > 0 || (Atomics.load(this.#words, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0);
+  }
+
+  /**
+   * The same, and if nothing has happened yet, blocks the thread until something does: here, or in the thread's event loop,
+   * which then is due; at most NAP_NANOSECONDS.
+   */
+  // HOT
+  submitAndNap(): void {
+    if ((Atomics.load(this.#words, this.#sqFlags) & SQ_TASKRUN) !== 0) {
+      this.submit();
+      return;
+    }
+    if (!this.#isWatchingLoop) this.#watchLoop();
+    if (!this.#isTimed) this.#limitNaps();
+    this.#enter(1);
+    if (this.#pending > 0 || (Atomics.load(this.#words, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0) this.submit();
+  }
+
+  /** Whether the event loop has had something to do since this was asked last. */
+  // HOT
+  takeLoopDue(): boolean {
+    const isDue = this.#isLoopDue;
+    this.#isLoopDue = false;
+    return isDue;
+  }
+
+  /** Brings the next completion of a receive into the fields. False if there is none. */
+  // HOT
+  next(): boolean {
+    const place = this.#backlogStart;
+    if (place === this.#backlogEnd) {
+      this.#backlogStart = 0;
+      this.#backlogEnd = 0;
+      return false;
+    }
+    const backlog = this.#backlog;
+    const flags = backlog[place + 2];
+    this.connection = backlog[place] >>> KIND_BITS;
+    this.result = backlog[place + 1];
+    this.isMore = (flags & CQE_MORE) !== 0;
+    this.buffer = flags >>> CQE_BUFFER_SHIFT;
+    this.#backlogStart = place + 3;
+    return true;
+  }
+
+  /** A buffer may be read into again. */
+  // HOT
+  giveBack(buffer: number): void {
+    this.#stock.giveBack(buffer);
+  }
+
+  /** Turns the event on. Returns false, and leaves it off, if there is something to come for already. */
+  sleep(): boolean {
+    const words = this.#words;
+    Atomics.store(words, this.#cqFlags, 0);
+    // The kernel sets its flag before it looks whether the event is on, and we look in the other order: one of us sees it.
+    const hasWork = (Atomics.load(words, this.#sqFlags) & SQ_TASKRUN) !== 0;
+    if (!hasWork && this.#pending === 0 && Atomics.load(words, this.#cqTail) === words[this.#cqHead]) return true;
+    this.wake();
+    return false;
+  }
+
+  /** Turns the event off: somebody looks anyway. */
+  wake(): void {
+    Atomics.store(this.#words, this.#cqFlags, CQ_EVENT_DISABLED);
+  }
+
+  /** Gives the ring back. The event is its reader's. */
+  close(): void {
+    this.#calls.close(this.#ring);
+  }
+
+  // HOT
+  #enter(least: number): number {
+    Atomics.store(this.#words, this.#sqTail, this.#tail);
+    const taken = this.#calls.enterRing(this.#ring, this.#pending, least);
+    this.#collect();
+    this.#pending = (this.#tail - Atomics.load(this.#words, this.#sqHead)) | 0;
+    return taken;
+  }
+
+  /** The place of a free entry, as an index of words. */
+  // HOT
+  #claim(): number {
+    if (this.#pending === ENTRIES) this.submit();
+    const entry = (this.#tail & (ENTRIES - 1)) * SQE_WORDS;
+    this.#tail = (this.#tail + 1) | 0;
+    this.#pending++;
+    return entry;
+  }
+
+  /** Takes every completion out of the ring: what was not sent is told at once, the rest waits for `next`. */
+  // HOT
+  #collect(): void {
+    const words = this.#words;
+    let head = words[this.#cqHead];
+    while (head !== Atomics.load(words, this.#cqTail)) {
+      const place = this.#cqes + (head & (COMPLETIONS - 1)) * CQE_WORDS;
+      const data = words[place];
+      const result = words[place + 2];
+      const kind = data & ((1 << KIND_BITS) - 1);
+      head = (head + 1) | 0;
+      if (kind === Kind.RECEIVE) this.#append(data, result, words[place + 3]);
+      else if (kind === Kind.LOOP) this.#onLoopDue(data);
+      if (kind !== Kind.SEND) continue;
+      // Who is told may submit again, and then takes completions from here on.
+      Atomics.store(words, this.#cqHead, head);
+      this.#onUnsent(data >>> KIND_BITS, result);
+      head = words[this.#cqHead];
+    }
+    Atomics.store(words, this.#cqHead, head);
+  }
+
+  #watchLoop(): void {
+    const entry = this.#claim();
+    const sqes = this.#sqes;
+    sqes[entry] = OP_POLL_ADD;
+    sqes[entry + 1] = this.#loopPoll;
+    sqes[entry + 2] = 0;
+    sqes[entry + 4] = 0;
+    sqes[entry + 5] = 0;
+    sqes[entry + 6] = 0;
+    sqes[entry + 7] = POLLIN;
+    sqes[entry + 8] = LOOP_READY;
+    this.#isWatchingLoop = true;
+  }
+
+  /** One timer for many naps: to set one for each would cost more than the nap. */
+  #limitNaps(): void {
+    const entry = this.#claim();
+    const sqes = this.#sqes;
+    sqes[entry] = OP_TIMEOUT;
+    sqes[entry + 1] = -1;
+    sqes[entry + 2] = 0;
+    sqes[entry + 4] = this.#napLow;
+    sqes[entry + 5] = this.#napHigh;
+    sqes[entry + 6] = 1;
+    sqes[entry + 7] = 0;
+    sqes[entry + 8] = NAPS_OVER;
+    this.#isTimed = true;
+  }
+
+  #onLoopDue(data: number): void {
+    this.#isLoopDue = true;
+    if (data === LOOP_READY) this.#isWatchingLoop = false;
+    else this.#isTimed = false;
+  }
+
+  // HOT
+  #append(data: number, result: number, flags: number): void {
+    const place = this.#backlogEnd;
+    if (place === this.#backlog.length) this.#growBacklog();
+    this.#backlog[place] = data;
+    this.#backlog[place + 1] = result;
+    this.#backlog[place + 2] = flags;
+    this.#backlogEnd = place + 3;
+  }
+
+  #growBacklog(): void {
+    const grown = new Int32Array(this.#backlog.length * 2);
+    grown.set(this.#backlog);
+    this.#backlog = grown;
+  }
+
+  #locate(bytes: Uint8Array): void {
+    const [low, high] = this.#calls.addressOf(bytes);
+    this.#sent = bytes;
+    this.#sentLow = low;
+    this.#sentHigh = high;
+  }
+}

@@ -1,0 +1,189 @@
+// An io_uring of this thread over pairs of sockets: what arrives, what is told of sends, and what ends a wait.
+
+import { writeSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
+import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
+import { Uring } from '../../lib/handles/uring.ts';
+import { NO_BUFFER } from '../../lib/handles/uring-layout.ts';
+import { probeUring } from '../../lib/handles/uring-probe.ts';
+
+const parts = await probeUring(loadHandleParts());
+if (typeof parts === 'string') {
+  t.pass('not tried', { skip: `io_uring cannot be used here: ${parts}` });
+  process.exit(0);
+}
+const calls = loadSystemCalls();
+
+function make(t: Test, pairs = 1) {
+  const unsent: [connection: number, result: number][] = [];
+  const uring = new Uring(calls, (connection, result) => unsent.push([connection, result]));
+  const ends = Array.from({ length: pairs }, () => calls.makeSocketPair());
+  const open = new Set([...ends.flat(), uring.event]);
+  const close = (descriptor: number) => {
+    if (open.delete(descriptor)) calls.close(descriptor);
+  };
+  t.teardown(() => {
+    uring.close();
+    for (const descriptor of open) close(descriptor);
+  });
+  /** The receives that are complete: whose, what they came to, whether they go on, and the bytes. */
+  const take = () => {
+    uring.submit();
+    const taken: { connection: number; result: number; isMore: boolean; text: string }[] = [];
+    while (uring.next()) {
+      const { connection, result, isMore, buffer } = uring;
+      const text = result > 0 ? String(uring.buffers[buffer].subarray(0, result)) : '';
+      if (result > 0) uring.giveBack(buffer);
+      taken.push({ connection, result, isMore, text });
+    }
+    return taken;
+  };
+  return { uring, ends, unsent, take, close };
+}
+
+t.test('a receive brings every arrival, and at last the end', (t) => {
+  const { uring, ends, take, close } = make(t);
+  uring.receive(7, ends[0][0]);
+  t.same(take(), []);
+  for (const text of ['first', 'second']) {
+    writeSync(ends[0][1], text);
+    t.same(take(), [{ connection: 7, result: text.length, isMore: true, text }]);
+  }
+  writeSync(ends[0][1], 'third');
+  close(ends[0][1]);
+  const [third, end] = [...take(), ...take()];
+  t.same([third.text, end], ['third', { connection: 7, result: 0, isMore: false, text: '' }]);
+  t.end();
+});
+
+t.test('more sends than the ring has places leave with one submit, and nothing is told of them', (t) => {
+  const count = 600;
+  const { uring, ends, unsent, take } = make(t, count);
+  const bytes = Buffer.from(Array.from({ length: count }, (_, i) => String(i).padStart(4, '0')).join(''));
+  ends.forEach(([here, there], i) => {
+    uring.receive(i, here);
+    uring.send(i, there, bytes, i * 4, i * 4 + 4);
+  });
+  const taken = [];
+  while (taken.length < count) taken.push(...take());
+  taken.sort((a, b) => a.connection - b.connection);
+  t.same(
+    taken.map(({ text }) => Number(text)),
+    ends.map((_, i) => i),
+  );
+  t.same(unsent, []);
+  t.end();
+});
+
+t.test('what a peer does not take is told before submit returns: how much was sent, then that nothing was', (t) => {
+  const { uring, ends, unsent, take } = make(t);
+  const bytes = Buffer.alloc(4 * 1024 * 1024, 'x');
+  uring.send(3, ends[0][0], bytes, 10, bytes.length);
+  uring.submit();
+  const [[connection, sent]] = unsent;
+  t.ok(connection === 3 && sent > 0 && sent < bytes.length - 10, `${sent} bytes were sent`);
+  uring.send(3, ends[0][0], bytes, 10 + sent, bytes.length);
+  uring.submit();
+  t.ok(unsent[1][1] < 0, 'there is no room');
+  uring.receive(4, ends[0][1]);
+  let received = 0;
+  while (received < sent) for (const { result } of take()) received += Math.max(result, 0);
+  t.equal(received, sent);
+  t.end();
+});
+
+t.test('a send to a peer that is gone is told as an error', (t) => {
+  const { uring, ends, unsent, close } = make(t);
+  close(ends[0][1]);
+  uring.send(1, ends[0][0], Buffer.alloc(64, 'x'), 0, 64);
+  uring.submit();
+  t.ok(unsent.length === 1 && unsent[0][1] < 0);
+  t.end();
+});
+
+t.test('who is told of a send may submit more at once', (t) => {
+  const { ends } = make(t, 3);
+  const told: number[] = [];
+  const bytes = Buffer.alloc(4 * 1024 * 1024, 'x');
+  const uring = new Uring(calls, (connection) => {
+    told.push(connection);
+    if (connection < 2) uring.send(connection + 1, ends[connection + 1][0], bytes, 0, bytes.length);
+    uring.submit();
+  });
+  t.teardown(() => {
+    uring.close();
+    calls.close(uring.event);
+  });
+  uring.send(0, ends[0][0], bytes, 0, bytes.length);
+  uring.submit();
+  t.same(told, [0, 1, 2], 'each of them once');
+  t.end();
+});
+
+t.test('when the buffers run out a receive says so, and goes on where it was once they are back', (t) => {
+  const { uring, ends } = make(t);
+  uring.receive(1, ends[0][0]);
+  const sizes = [uring.buffers.length, uring.buffers[0].length];
+  let written = 0;
+  const held: { buffer: number; bytes: Buffer }[] = [];
+  const receive = () => {
+    uring.submit();
+    const ended: number[] = [];
+    while (uring.next()) {
+      if (uring.result > 0)
+        held.push({ buffer: uring.buffer, bytes: Buffer.from(uring.buffers[uring.buffer].subarray(0, uring.result)) });
+      if (!uring.isMore) ended.push(uring.result);
+    }
+    return ended;
+  };
+  let ended: number[] = [];
+  while (!ended.includes(NO_BUFFER) && written < 4 * sizes[0]) {
+    writeSync(ends[0][1], String(written++).padStart(6, '0'));
+    ended = receive();
+  }
+  t.same([ended, held.length], [[NO_BUFFER], sizes[0]], 'every buffer is held');
+  for (const { buffer } of held) uring.giveBack(buffer);
+  uring.receive(1, ends[0][0]);
+  while (Buffer.concat(held.map(({ bytes }) => bytes)).length < written * 6) receive();
+  const text = Buffer.concat(held.map(({ bytes }) => bytes)).toString();
+  t.equal(text, Array.from({ length: written }, (_, i) => String(i).padStart(6, '0')).join(''));
+  t.end();
+});
+
+t.test('whoever wants to sleep hears of what came before, whatever the order', (t) => {
+  const { uring, ends, take } = make(t);
+  uring.receive(1, ends[0][0]);
+  take();
+  t.ok(uring.sleep(), 'nothing has come');
+  uring.wake();
+  writeSync(ends[0][1], 'x');
+  t.notOk(uring.sleep(), 'something has come that was not brought in yet');
+  t.equal(take().length, 1);
+  t.ok(uring.sleep());
+  t.end();
+});
+
+t.test('a nap ends with an arrival, with what the event loop has to do, and after a bounded time', async (t) => {
+  const { uring, ends, take } = make(t);
+  uring.receive(1, ends[0][0]);
+  take();
+  writeSync(ends[0][1], 'x');
+  uring.submitAndNap();
+  t.ok(uring.next() && !uring.takeLoopDue(), 'an arrival ends it, and the loop has nothing to do');
+  uring.giveBack(uring.buffer);
+  uring.submitAndNap();
+  t.ok(!uring.next() && uring.takeLoopDue(), 'time ends it');
+  const { port1, port2 } = new MessageChannel();
+  const heard = new Promise((resolve) => {
+    port2.onmessage = resolve;
+  });
+  for (let naps = 0; naps < 3; naps++) {
+    port1.postMessage('here');
+    const started = process.hrtime.bigint();
+    uring.submitAndNap();
+    t.ok(uring.takeLoopDue(), `${process.hrtime.bigint() - started} ns`);
+  }
+  await heard;
+  port2.close();
+});
