@@ -6,6 +6,7 @@ import { isLoopback } from './access/loopback.ts';
 import { SEGMENT_BYTES } from './ledger/limits.ts';
 import { RESERVED_DESCRIPTORS } from './net/limits.ts';
 import { DEFAULT_NET_LIMITS, NET_LIMITS, type NetLimits } from './net/net-limits.ts';
+import type { TransportName } from './net/transport.ts';
 import { DEFAULT_MAX_SHARES, MAX_PACKET_SLOTS, MAX_SHARES } from './packets/limits.ts';
 import { MAX_RECONNECT_SECONDS } from './protocol/limits.ts';
 import { readTarget } from './protocol/target.ts';
@@ -47,8 +48,8 @@ export interface ServerOptions {
   maxShares: number;
   /** Who answers a shake that cannot win. */
   losingShake: 'acceptor' | 'worker';
-  /** What connections are: Node's bare handles, with its sockets where these do not work; or its sockets. */
-  transport: 'handle' | 'socket';
+  /** What connections are, each with the next where it does not work: io_uring, Node's bare handles, its sockets. */
+  transport: TransportName;
   waitStrategy: WaitStrategyName;
   /** Directory of the server's files; made if it is missing. */
   data: string;
@@ -85,7 +86,7 @@ export function hasChat({ chat }: ServerOptions): boolean {
   return chat !== 'none';
 }
 
-export const TRANSPORTS = ['handle', 'socket'] as const;
+export const TRANSPORTS = ['uring', 'handle', 'socket'] as const satisfies readonly TransportName[];
 
 export const AUTHS = ['open', 'token'] as const;
 
@@ -111,7 +112,7 @@ export const DEFAULT_SERVER_OPTIONS: ServerOptions = {
   maxCampaignCents: 0,
   maxShares: DEFAULT_MAX_SHARES,
   losingShake: 'acceptor',
-  transport: 'handle',
+  transport: 'uring',
   waitStrategy: 'park',
   data: './data',
   durability: 'fsync',

@@ -325,7 +325,7 @@ export class Server {
     if (this.#access?.tls !== undefined) {
       this.#events.onInfo?.('connections are TLS over plain sockets, which cost more than bare handles');
     }
-    if (fallback !== undefined) this.#events.onInfo?.(`connections are plain sockets, which cost more: ${fallback}`);
+    if (fallback !== undefined) this.#events.onInfo?.(fallback);
   }
 
   async #startChat(): Promise<void> {

@@ -10,7 +10,7 @@ import type { NetLimits } from './net-limits.ts';
 export interface ListeningMessage {
   kind: 'listening';
   port: number;
-  /** Why it uses plain sockets though it was to use handles. */
+  /** What connections are instead of what was asked for, and why, in a line. */
   fallback: string | undefined;
 }
 

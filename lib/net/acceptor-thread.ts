@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TokenKey } from '../access/token.ts';
 import { probeHandles } from '../handles/handle-probe.ts';
+import { probeUring } from '../handles/uring-probe.ts';
 import { Stock } from '../packets/stock.ts';
 import { Consumer } from '../ring/consumer.ts';
 import { CounterWriter } from '../ring/counters.ts';
@@ -28,13 +29,13 @@ import { HandleTransport } from './handle-transport.ts';
 import type { NetLimits } from './net-limits.ts';
 import { SocketTransport } from './socket-transport.ts';
 import type { TlsFiles } from './tls-sockets.ts';
-import type { ListenOptions } from './transport.ts';
+import type { ListenOptions, TransportName } from './transport.ts';
 import { WorkerLink } from './worker-link.ts';
 
 /** What main hands to an acceptor. */
 export interface AcceptorThreadData {
   listen: ListenOptions;
-  transport: 'handle' | 'socket';
+  transport: TransportName;
   maxConnections: number;
   limits: NetLimits;
   /** See admission.ts. */
@@ -63,13 +64,20 @@ const STOP_POLL_MS = 10;
 async function run(data: AcceptorThreadData): Promise<void> {
   const { tls } = data;
   // TLS is what Node puts around a socket: a bare handle has none.
-  const handles = data.transport === 'handle' && tls === undefined ? await probeHandles() : undefined;
+  const handles = data.transport !== 'socket' && tls === undefined ? await probeHandles() : undefined;
+  const uring = data.transport === 'uring' && typeof handles === 'object' ? await probeUring(handles) : undefined;
   // Its own: what changes a limit changes it in place, for everything that reads it.
   const limits = { ...data.limits };
   const acceptor = new Acceptor({
     makeTransport: (handler) =>
       typeof handles === 'object'
-        ? new HandleTransport(handler, handles, data.maxConnections, limits)
+        ? new HandleTransport(
+            handler,
+            handles,
+            data.maxConnections,
+            limits,
+            typeof uring === 'object' ? uring : undefined,
+          )
         : new SocketTransport(handler, limits, tls),
     maxConnections: data.maxConnections,
     limits,
@@ -111,10 +119,16 @@ async function run(data: AcceptorThreadData): Promise<void> {
     stop(acceptor, new AcceptorStop(acceptor, message, limits, performance.now()), data, watch);
   });
   acceptor.transport.listen(data.listen).then(
-    (port) => post({ kind: 'listening', port, fallback: typeof handles === 'string' ? handles : undefined }),
+    (port) => post({ kind: 'listening', port, fallback: explainFallback(handles, uring) }),
     (error: NodeJS.ErrnoException) =>
       post({ kind: 'listen-failed', code: error.code ?? 'UNKNOWN', message: error.message }),
   );
+}
+
+/** Why connections are not what was asked for; undefined if they are. */
+function explainFallback(handles: unknown, uring: unknown): string | undefined {
+  if (typeof handles === 'string') return `connections are plain sockets, which cost more: ${handles}`;
+  return typeof uring === 'string' ? `connections go without io_uring, which costs more: ${uring}` : undefined;
 }
 
 function stop(acceptor: Acceptor, steps: AcceptorStop, data: AcceptorThreadData, watch: ThreadWatch): void {
@@ -124,6 +138,7 @@ function stop(acceptor: Acceptor, steps: AcceptorStop, data: AcceptorThreadData,
     postSecond(acceptor, watch);
     watch.stop();
     post({ kind: 'stopped' });
+    acceptor.transport.close();
     for (const { port } of [...data.workers, ...data.others]) port.close();
     parentPort!.close();
   }, STOP_POLL_MS);

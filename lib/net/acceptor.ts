@@ -129,11 +129,17 @@ export class Acceptor implements TransportHandler {
     this.#counters.add(AcceptorCount.bytesReceived, length);
     const fault = this.#reader.feed(connection, bytes, length);
     if (fault !== FrameFault.NONE) this.#keeper.close(connection, 'frame', 'frame');
-    if (this.#flushRule.countRead()) this.#sendAnswers();
+    if (!this.transport.tellsTurns && this.#flushRule.countRead()) this.#sendAnswers();
     for (let i = 0; i < this.#links.length; i++) this.#links[i].flush();
     this.#undrainedReads++;
     this.#undrainedBytes += length;
     if (this.#undrainedReads >= READS_PER_DRAIN || this.#undrainedBytes >= BYTES_PER_DRAIN) this.drainReplies();
+  }
+
+  // HOT
+  onTurn(): void {
+    this.#outgoing.handOver();
+    this.#countAnswers();
   }
 
   onEnd(connection: number): void {
@@ -245,6 +251,11 @@ export class Acceptor implements TransportHandler {
   // HOT
   #sendAnswers(): void {
     this.#outgoing.flush();
+    this.#countAnswers();
+  }
+
+  // HOT
+  #countAnswers(): void {
     const answered = this.#requests.answeredShakes;
     if (answered > 0) {
       this.latency.record('shake', (sharedClockUs() - this.#requests.receivedUs) | 0, answered);

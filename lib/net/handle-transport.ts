@@ -1,5 +1,8 @@
 // The transport over Node's bare TCP handles: one read buffer for all connections, no stream objects, nothing allocated per
 // read or write. What net.Socket does beside that is done here: end of stream, errors, goodbyes, the bound on what waits.
+//
+// With the fast lane (uring-lane.ts) a handle accepts, queues what the peer does not take, and closes; reads and the writes
+// that find nothing queued go through the lane.
 
 import type { Server } from 'node:net';
 import {
@@ -11,6 +14,7 @@ import {
   UV_EOF,
   type WriteRequest,
 } from '../handles/tcp-handle.ts';
+import type { UringParts } from '../handles/uring-probe.ts';
 import { ViewCache } from '../handles/view-cache.ts';
 import type { CloseReason } from './close-reasons.ts';
 import { NO_CONNECTION } from './connection-table.ts';
@@ -18,6 +22,7 @@ import { KEEP_ALIVE_SECONDS } from './limits.ts';
 import { listen } from './listen.ts';
 import type { NetLimits } from './net-limits.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
+import { type LaneHandler, UringLane } from './uring-lane.ts';
 
 /** Bytes of one read: libuv offers no more at a time. */
 const READ_BYTES = 64 * 1024;
@@ -35,6 +40,7 @@ interface Callbacks {
 
 /** One acceptor's. */
 export class HandleTransport implements Transport {
+  readonly tellsTurns: boolean;
   readonly #handler: TransportHandler;
   readonly #parts: HandleParts;
   readonly #limits: NetLimits;
@@ -46,19 +52,36 @@ export class HandleTransport implements Transport {
   /** By connection: bytes that wait for the peer, and what was said of the end. */
   readonly #queued: Int32Array;
   readonly #goodbyes: Uint8Array;
+  readonly #lane: UringLane | undefined;
+  /** By connection: 1 while it is being closed and the lane is not done with it. */
+  readonly #leaving: Uint8Array;
+  /** Why they were closed, of those whose handle is gone already. */
+  readonly #left = new Map<number, CloseReason>();
   /** For the next write; a new one is made only when a write has kept it. */
   #request: WriteRequest;
   readonly #callbacks: Callbacks;
 
-  /** @param capacity connections at the most @param limits may change in place */
-  constructor(handler: TransportHandler, parts: HandleParts, capacity: number, limits: NetLimits) {
+  /**
+   * @param capacity connections at the most @param limits may change in place @param uring for the fast lane
+   * @throws Error if the kernel refuses a lane
+   */
+  constructor(
+    handler: TransportHandler,
+    parts: HandleParts,
+    capacity: number,
+    limits: NetLimits,
+    uring?: UringParts | undefined,
+  ) {
     this.#handler = handler;
     this.#parts = parts;
     this.#limits = limits;
     this.#queued = new Int32Array(capacity);
     this.#goodbyes = new Uint8Array(capacity);
+    this.#leaving = new Uint8Array(capacity);
     this.#request = new parts.WriteRequest();
     this.#callbacks = this.#makeCallbacks();
+    this.tellsTurns = uring !== undefined;
+    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity);
   }
 
   listen(options: ListenOptions): Promise<number> {
@@ -79,6 +102,10 @@ export class HandleTransport implements Transport {
     const handle = this.#handles[connection];
     if (handle === undefined) return WriteOutcome.DONE;
     if (this.#queued[connection] > 0) return this.#queue(connection, handle, bytes, start, end);
+    if (this.#lane !== undefined) {
+      this.#lane.write(connection, bytes, start, end);
+      return WriteOutcome.DONE;
+    }
     const view = this.#views.get(bytes, start, end);
     const { state } = this.#parts;
     if (handle.writeBuffer(this.#request, view) < 0) {
@@ -90,7 +117,13 @@ export class HandleTransport implements Transport {
     return WriteOutcome.KEPT;
   }
 
+  // HOT
+  flush(): void {
+    this.#lane?.flush();
+  }
+
   end(connection: number): void {
+    this.flush();
     const handle = this.#handles[connection];
     if (handle === undefined || (this.#goodbyes[connection] & Goodbye.SAID) !== 0) return;
     const hasHeard = (this.#goodbyes[connection] & Goodbye.HEARD) !== 0;
@@ -109,6 +142,10 @@ export class HandleTransport implements Transport {
     this.#close(connection, 'peer');
   }
 
+  close(): void {
+    this.#lane?.close();
+  }
+
   #accept(handle: TcpHandle): void {
     const connection = this.#handler.onOpen(peerOf(handle) ?? '');
     if (connection === NO_CONNECTION) {
@@ -121,6 +158,10 @@ export class HandleTransport implements Transport {
     this.#goodbyes[connection] = Goodbye.NONE;
     handle.setNoDelay(true);
     handle.setKeepAlive(true, KEEP_ALIVE_SECONDS);
+    if (this.#lane !== undefined) {
+      this.#lane.enter(connection, handle.fd);
+      return;
+    }
     handle.useUserBuffer(this.#readBuffer);
     handle.onread = this.#callbacks.onRead;
     if (handle.readStart() < 0) this.#close(connection, 'error');
@@ -130,10 +171,14 @@ export class HandleTransport implements Transport {
   #queue(connection: number, handle: TcpHandle, bytes: Uint8Array, start: number, end: number): WriteOutcome {
     if (this.#queued[connection] + end - start > this.#limits.maxQueuedBytes) return WriteOutcome.TOO_SLOW;
     // Not bytes.slice: that of a Buffer is a view, and the caller writes over these bytes at once.
-    const copy = Uint8Array.prototype.slice.call(bytes, start, end);
+    this.#queueCopy(connection, handle, Uint8Array.prototype.slice.call(bytes, start, end));
+    return WriteOutcome.DONE;
+  }
+
+  /** Queues bytes that are nobody else's. */
+  #queueCopy(connection: number, handle: TcpHandle, copy: Uint8Array): void {
     if (handle.writeBuffer(this.#request, copy) < 0) this.#close(connection, 'error');
     else if (this.#parts.state.words[this.#parts.state.ASYNC] === 1) this.#keep(connection, handle, copy);
-    return WriteOutcome.DONE;
   }
 
   /** The kernel has not taken all of a write: its bytes stay where they are until it has. */
@@ -149,6 +194,8 @@ export class HandleTransport implements Transport {
     const handle = this.#handles[connection];
     if (handle === undefined) return;
     this.#handles[connection] = undefined;
+    // Reading ends first: the lane holds the socket open as long as it reads from it.
+    if (this.#lane !== undefined && !this.#lane.leave(connection)) this.#leaving[connection] = 1;
     handle.close(reason === 'error' ? this.#callbacks.onFailed : this.#callbacks.onClosed);
   }
 
@@ -179,6 +226,39 @@ export class HandleTransport implements Transport {
     if (status < 0) this.#close(connection, 'error');
   }
 
+  /** The handle of a connection is closed; its index is free once the lane is done with it too. */
+  #onClosed(handle: TcpHandle, reason: CloseReason): void {
+    if (this.#leaving[handle.index] === 1) this.#left.set(handle.index, reason);
+    else this.#handler.onClosed(handle.index, reason);
+  }
+
+  #makeLaneHandler(): LaneHandler {
+    const handler = this.#handler;
+    return {
+      // HOT
+      onData: (connection, bytes, length) => handler.onData(connection, bytes, length),
+      // HOT
+      onTurn: () => handler.onTurn(),
+      onEnd: (connection, status) => {
+        const handle = this.#handles[connection];
+        if (handle !== undefined) this.#onEnd(handle, status === 0 ? UV_EOF : status);
+      },
+      onUnsent: (connection, rest, error) => {
+        const handle = this.#handles[connection];
+        if (handle === undefined) return;
+        if (error < 0) this.#close(connection, 'error');
+        else this.#queueCopy(connection, handle, rest);
+      },
+      onLeft: (connection) => {
+        this.#leaving[connection] = 0;
+        const reason = this.#left.get(connection);
+        if (reason === undefined) return;
+        this.#left.delete(connection);
+        handler.onClosed(connection, reason);
+      },
+    };
+  }
+
   /** What Node calls: one function each for all handles, which are handed over as `this` or as an argument. */
   #makeCallbacks(): Callbacks {
     const transport = this;
@@ -195,10 +275,10 @@ export class HandleTransport implements Transport {
       onShutdown: (status, handle) => transport.#onShutdown(handle, status),
       onWritten: (status, handle) => transport.#onWritten(handle, status),
       onClosed(this: TcpHandle): void {
-        handler.onClosed(this.index, 'peer');
+        transport.#onClosed(this, 'peer');
       },
       onFailed(this: TcpHandle): void {
-        handler.onClosed(this.index, 'error');
+        transport.#onClosed(this, 'error');
       },
     };
   }

@@ -71,9 +71,17 @@ export class Outgoing {
     this.#buffer.set(frame, place);
   }
 
-  /** Hands what was reserved to the transport. */
+  /** Sends what was reserved. */
   // HOT
   flush(): void {
+    if (this.#runs === 0) return;
+    this.handOver();
+    this.#transport.flush();
+  }
+
+  /** Hands what was reserved to the transport, which flushes before anything else is reserved. */
+  // HOT
+  handOver(): void {
     const runs = this.#runs;
     let kept = this.#start;
     for (let run = 0; run < runs; run++) {

@@ -18,6 +18,7 @@ interface IndexedSocket extends Socket {
 }
 
 export class SocketTransport implements Transport {
+  readonly tellsTurns = false;
   readonly #handler: TransportHandler;
   readonly #limits: NetLimits;
   readonly #sockets: (IndexedSocket | undefined)[] = [];
@@ -73,6 +74,10 @@ export class SocketTransport implements Transport {
   destroy(connection: number): void {
     this.#sockets[connection]!.destroy();
   }
+
+  flush(): void {}
+
+  close(): void {}
 
   #accept(raw: Socket): void {
     const connection = this.#handler.onOpen(raw.remoteAddress ?? '');

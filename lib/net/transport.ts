@@ -4,7 +4,7 @@ import type { CloseReason } from './close-reasons.ts';
 
 /** What became of the bytes handed to `write`. */
 export const WriteOutcome = {
-  /** They are on their way; the caller may reuse the buffer. */
+  /** They are on their way, or will be with `flush`; the caller may reuse the buffer after it. */
   DONE: 0,
   /** They wait for the peer, in the caller's buffer: those bytes must not be written again. */
   KEPT: 1,
@@ -19,11 +19,19 @@ export interface TransportHandler {
   onOpen(address: string): number;
   /** `length` bytes have arrived. They are only good during the call. */
   onData(connection: number, bytes: Uint8Array, length: number): void;
+  /** All that has arrived by now has been handed over: write, a `flush` follows. Only from transports that tell turns. */
+  onTurn(): void;
   /** The peer has said goodbye: nothing more will arrive, but it may still read. Answer with `end`. */
   onEnd(connection: number): void;
   /** The connection is gone; the index is free. `reason` is why, unless the acceptor closed it itself. */
   onClosed(connection: number, reason: CloseReason): void;
 }
+
+/**
+ * What connections are, each with the next where it does not work: io_uring beneath Node's bare handles, the handles alone,
+ * Node's sockets.
+ */
+export type TransportName = 'uring' | 'handle' | 'socket';
 
 export interface ListenOptions {
   host: string;
@@ -35,16 +43,22 @@ export interface ListenOptions {
 
 /** One thread's network. */
 export interface Transport {
+  /** Whether `onTurn` follows the reads of a turn. If not, the acceptor finds out by itself when one is over. */
+  readonly tellsTurns: boolean;
   /** Starts accepting. Resolves to the port. @throws the system's error, such as EADDRINUSE */
   listen(options: ListenOptions): Promise<number>;
   /** Accepts no more; open connections go on. */
   stopListening(): void;
   /** Where a connection comes from; undefined if it is not there any more. */
   addressOf(connection: number): string | undefined;
-  /** Sends `bytes` from `start` to `end`. */
+  /** Sends `bytes` from `start` to `end`, at the latest with the next `flush`; until then they stay as they are. */
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome;
+  /** Call it after writes, before their bytes are used again. */
+  flush(): void;
   /** Sends what is queued, says goodbye, and waits for the peer's goodbye. `onClosed` follows, or call `destroy`. */
   end(connection: number): void;
   /** Closes at once. `onClosed` follows. */
   destroy(connection: number): void;
+  /** Gives back what it holds. Every connection is gone, or is not asked for any more. */
+  close(): void;
 }

@@ -69,6 +69,7 @@ export interface RigReply {
 
 /** The network of the rig: what is written is kept, and every peer reads. */
 export class FakeTransport implements Transport {
+  readonly tellsTurns = false;
   outcome: WriteOutcome = WriteOutcome.DONE;
   readonly ended: number[] = [];
   readonly destroyed: number[] = [];
@@ -89,6 +90,10 @@ export class FakeTransport implements Transport {
     this.#written.set(connection, Buffer.concat([before, bytes.subarray(start, end)]));
     return this.outcome;
   }
+
+  flush(): void {}
+
+  close(): void {}
 
   end(connection: number): void {
     this.ended.push(connection);

@@ -1,27 +1,42 @@
-// What every transport owes the acceptor, for both of them alike: bytes both ways, each end of a connection, slow readers.
+// What every transport owes the acceptor, for all of them alike: bytes both ways, each end of a connection, slow readers.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
+import { probeUring } from '../../lib/handles/uring-probe.ts';
 import type { CloseReason } from '../../lib/net/close-reasons.ts';
 import { NO_CONNECTION } from '../../lib/net/connection-table.ts';
 import { HandleTransport } from '../../lib/net/handle-transport.ts';
-import { DEFAULT_NET_LIMITS } from '../../lib/net/net-limits.ts';
+import { DEFAULT_NET_LIMITS, type NetLimits } from '../../lib/net/net-limits.ts';
 import { SocketTransport } from '../../lib/net/socket-transport.ts';
 import { type Transport, type TransportHandler, WriteOutcome } from '../../lib/net/transport.ts';
+import { printSeed, seed, TestRandom } from '../packets/seed.ts';
+import { patternAt } from './byte-pattern.ts';
 import { sleep, waitFor } from './raw-client.ts';
+import type { PeersData } from './transport-peers.ts';
 
 /** More than kernels buffer in both directions. */
 const MOST_SENT = 64 * 1024 * 1024;
 
 const CAPACITY = 4;
 
+/** Bytes of the longest answer to one question. */
+const LONGEST_ANSWER = 128 * 1024;
+
 const { maxQueuedBytes: MAX_QUEUED_BYTES } = DEFAULT_NET_LIMITS;
 
-const makers: Record<string, (handler: TransportHandler) => Transport> = {
-  handle: (handler) => new HandleTransport(handler, loadHandleParts(), CAPACITY, DEFAULT_NET_LIMITS),
-  socket: (handler) => new SocketTransport(handler, DEFAULT_NET_LIMITS),
+const handles = loadHandleParts();
+const uring = await probeUring(handles);
+if (typeof uring === 'string') t.comment(`not tried with io_uring: ${uring}`);
+
+const makers: Record<string, (handler: TransportHandler, limits: NetLimits) => Transport> = {
+  ...(typeof uring === 'object' && {
+    uring: (handler, limits) => new HandleTransport(handler, handles, CAPACITY, limits, uring),
+  }),
+  handle: (handler, limits) => new HandleTransport(handler, handles, CAPACITY, limits),
+  socket: (handler, limits) => new SocketTransport(handler, limits),
 };
 
 /** An acceptor that writes down what it hears. Refuses connections beyond `room`. */
@@ -31,6 +46,7 @@ class Scribe implements TransportHandler {
   readonly closed: [connection: number, reason: CloseReason][] = [];
   room = CAPACITY;
   opened = 0;
+  turns = 0;
   /** What to do when the peer has said goodbye. */
   answerEnd: (connection: number) => void = () => {};
 
@@ -47,6 +63,10 @@ class Scribe implements TransportHandler {
     ]);
   }
 
+  onTurn(): void {
+    this.turns++;
+  }
+
   onEnd(connection: number): void {
     this.ended.push(connection);
     this.answerEnd(connection);
@@ -58,15 +78,18 @@ class Scribe implements TransportHandler {
 }
 
 for (const [name, make] of Object.entries(makers)) {
-  const start = async (t: Test) => {
+  /** What a write comes to when the peer does not take it: with io_uring that is only known behind the flush. */
+  const WAITS = name === 'uring' ? WriteOutcome.DONE : WriteOutcome.KEPT;
+  const start = async (t: Test, limits = DEFAULT_NET_LIMITS) => {
     const scribe = new Scribe();
-    const transport = make(scribe);
+    const transport = make(scribe, limits);
     const port = await transport.listen({ host: '127.0.0.1', port: 0, reusePort: false });
     t.teardown(() => {
       transport.stopListening();
       for (let connection = 0; connection < scribe.opened; connection++) {
         if (!scribe.closed.some(([gone]) => gone === connection)) transport.destroy(connection);
       }
+      transport.close();
     });
     const join = async (): Promise<Socket> => {
       const before = scribe.opened;
@@ -79,9 +102,14 @@ for (const [name, make] of Object.entries(makers)) {
     };
     return { scribe, transport, port, join };
   };
+  const put = (transport: Transport, connection: number, bytes: Buffer, start = 0, end = bytes.length) => {
+    const outcome = transport.write(connection, bytes, start, end);
+    transport.flush();
+    return outcome;
+  };
   const write = (transport: Transport, connection: number, text: string) => {
     const bytes = Buffer.from(`--${text}--`);
-    return transport.write(connection, bytes, 2, bytes.length - 2);
+    return put(transport, connection, bytes, 2, bytes.length - 2);
   };
   const read = (peer: Socket): (() => string) => {
     let text = '';
@@ -129,7 +157,7 @@ for (const [name, make] of Object.entries(makers)) {
     const peer = await join();
     peer.pause();
     const large = Buffer.alloc(16 * 1024 * 1024, 7);
-    t.equal(transport.write(0, large, 0, large.length), WriteOutcome.KEPT);
+    t.equal(put(transport, 0, large), WAITS);
     transport.end(0);
     transport.end(0);
     await sleep(50);
@@ -153,7 +181,7 @@ for (const [name, make] of Object.entries(makers)) {
     peer.pause();
     scribe.answerEnd = (connection) => transport.end(connection);
     const large = Buffer.alloc(16 * 1024 * 1024, 7);
-    t.equal(transport.write(0, large, 0, large.length), WriteOutcome.KEPT);
+    t.equal(put(transport, 0, large), WAITS);
     peer.end();
     await waitFor('its goodbye', () => scribe.ended.length === 1);
     let received = 0;
@@ -187,7 +215,7 @@ for (const [name, make] of Object.entries(makers)) {
       const peer = await join();
       peer.pause();
       const large = Buffer.alloc(16 * 1024 * 1024);
-      t.equal(transport.write(0, large, 0, large.length), WriteOutcome.KEPT);
+      t.equal(put(transport, 0, large), WAITS);
       transport.destroy(0);
       await waitFor('the close', () => scribe.closed.length === 1);
       scribe.opened = 0;
@@ -198,6 +226,57 @@ for (const [name, make] of Object.entries(makers)) {
       t.equal(scribe.closed.length, 1);
     },
   );
+
+  t.test(`${name}: what was written to one connection last is not heard by the next in its place`, async (t) => {
+    const { scribe, transport, join } = await start(t);
+    for (const hasEnded of [false, true]) {
+      scribe.opened = 0;
+      scribe.room = CAPACITY;
+      scribe.closed.length = 0;
+      scribe.ended.length = 0;
+      const peer = await join();
+      if (hasEnded) {
+        peer.end();
+        await waitFor('its goodbye', () => scribe.ended.length === 1);
+      }
+      transport.write(0, Buffer.from('for the first'), 0, 13);
+      transport.destroy(0);
+      await waitFor('the close', () => scribe.closed.length === 1);
+      scribe.opened = 0;
+      const next = await join();
+      const text = read(next);
+      t.equal(write(transport, 0, 'for the second'), WriteOutcome.DONE);
+      await waitFor('the greeting', () => text() !== '');
+      t.equal(text(), 'for the second');
+      transport.destroy(0);
+      await waitFor('the close', () => scribe.closed.length === 2);
+    }
+  });
+
+  t.test(`${name}: two writes behind one flush arrive one after the other, though the first has to wait`, async (t) => {
+    const { scribe, transport, join } = await start(t, { ...DEFAULT_NET_LIMITS, maxQueuedBytes: 1024 * 1024 * 1024 });
+    const peer = await join();
+    peer.pause();
+    const bytes = Buffer.alloc(16 * 1024 * 1024 + 16, 1);
+    bytes.fill(2, bytes.length - 16);
+    transport.write(0, bytes, 0, bytes.length - 16);
+    transport.write(0, bytes, bytes.length - 16, bytes.length);
+    transport.flush();
+    let received = 0;
+    let last = 0;
+    let isInOrder = true;
+    peer.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+      for (const byte of [chunk[0], chunk.at(-1)!]) {
+        isInOrder &&= byte >= last;
+        last = byte;
+      }
+    });
+    peer.resume();
+    await waitFor('all of it', () => received >= bytes.length);
+    t.same([received, isInOrder, last], [bytes.length, true, 2]);
+    t.same(scribe.closed, []);
+  });
 
   t.test(`${name}: a connection that the acceptor refuses is closed at once, and never named`, async (t) => {
     const { scribe, port, join } = await start(t);
@@ -217,22 +296,24 @@ for (const [name, make] of Object.entries(makers)) {
       peer.pause();
       await sleep(50);
       const bytes = Buffer.alloc(16 * 1024, 7);
-      let outcome: WriteOutcome;
       let written = 0;
-      do {
-        outcome = transport.write(0, bytes, 0, bytes.length);
-        written += bytes.length;
-      } while (outcome === WriteOutcome.DONE && written < MOST_SENT);
-      t.equal(outcome, WriteOutcome.KEPT, 'at some point the kernels have had enough');
       // Of the first that waits, the kernel may have taken a part.
-      let waiting = bytes.length;
-      while (transport.write(0, bytes, 0, bytes.length) === WriteOutcome.DONE) waiting += bytes.length;
-      t.ok(
-        waiting >= MAX_QUEUED_BYTES && waiting < MAX_QUEUED_BYTES + bytes.length,
-        'as much waits as may, and no more',
-      );
-      t.equal(transport.write(0, bytes, 0, bytes.length), WriteOutcome.TOO_SLOW, 'not a single read more');
-      written += waiting - bytes.length;
+      let waiting = 0;
+      let outcome: WriteOutcome = WriteOutcome.DONE;
+      while (written < MOST_SENT) {
+        outcome = put(transport, 0, bytes);
+        if (outcome === WriteOutcome.TOO_SLOW) break;
+        written += bytes.length;
+        if (waiting > 0 || outcome === WriteOutcome.KEPT) waiting += bytes.length;
+      }
+      t.equal(outcome, WriteOutcome.TOO_SLOW, 'at some point it is enough');
+      if (WAITS === WriteOutcome.KEPT) {
+        t.ok(
+          waiting >= MAX_QUEUED_BYTES && waiting < MAX_QUEUED_BYTES + bytes.length,
+          'as much waits as may, and no more',
+        );
+      }
+      t.equal(put(transport, 0, bytes), WriteOutcome.TOO_SLOW, 'not a single read more');
 
       let received = 0;
       peer.on('data', (chunk: Buffer) => {
@@ -240,7 +321,7 @@ for (const [name, make] of Object.entries(makers)) {
       });
       peer.resume();
       await waitFor('what was taken to arrive', () => received === written);
-      t.equal(transport.write(0, bytes, 0, 1), WriteOutcome.DONE, 'then there is room again');
+      t.equal(put(transport, 0, bytes, 0, 1), WriteOutcome.DONE, 'then there is room again');
       await waitFor('the last byte', () => received === written + 1);
       peer.destroy();
       await waitFor('the goodbye', () => scribe.ended.length + scribe.closed.length > 0);
@@ -249,20 +330,30 @@ for (const [name, make] of Object.entries(makers)) {
 
   t.test(`${name}: what waits arrives as it was written, though the buffer is used again`, async (t) => {
     const { transport, join } = await start(t);
+    const filler = Buffer.alloc(16 * 1024, 1);
+    const fill = (connection: number, most: number): number => {
+      let filled = 0;
+      while (filled < most) {
+        const outcome = put(transport, connection, filler);
+        if (outcome === WriteOutcome.TOO_SLOW) break;
+        filled += filler.length;
+        if (outcome === WriteOutcome.KEPT) break;
+      }
+      return filled;
+    };
+    // As much as the first took until it was too slow shows how much has to be written for half of that to wait.
+    const first = await join();
+    first.pause();
     const peer = await join();
     peer.pause();
-    const filler = Buffer.alloc(16 * 1024, 1);
-    let filled = 0;
-    let outcome: WriteOutcome = WriteOutcome.DONE;
-    for (; outcome === WriteOutcome.DONE && filled < MOST_SENT; filled += filler.length) {
-      outcome = transport.write(0, filler, 0, filler.length);
-    }
-    t.equal(outcome, WriteOutcome.KEPT);
+    await sleep(50);
+    const most = fill(0, MOST_SENT);
+    const filled = fill(1, WAITS === WriteOutcome.KEPT ? MOST_SENT : most - MAX_QUEUED_BYTES / 2);
     // As the acceptor does it: a part of a larger buffer, written anew after every write that was not kept.
     const buffer = Buffer.alloc(64);
     for (let value = 2; value < 12; value++) {
       buffer.fill(value);
-      t.equal(transport.write(0, buffer, 8, 16), WriteOutcome.DONE);
+      t.equal(put(transport, 1, buffer, 8, 16), WriteOutcome.DONE);
     }
     buffer.fill(0);
     const chunks: Buffer[] = [];
@@ -277,9 +368,59 @@ for (const [name, make] of Object.entries(makers)) {
     );
   });
 
+  /** Runs peers in a thread of their own, and returns what each of them says at the end. */
+  const play = async (t: Test, data: PeersData): Promise<number[]> => {
+    const worker = new Worker(new URL('./transport-peers.ts', import.meta.url), { workerData: data, execArgv: [] });
+    t.teardown(() => worker.terminate());
+    const [results] = await once(worker, 'message');
+    return results;
+  };
+
+  t.test(`${name}: whoever asks is heard, however soon after the last answer`, { timeout: 60_000 }, async (t) => {
+    printSeed(t);
+    const { scribe, transport, port } = await start(t);
+    const answer = Buffer.from('!');
+    scribe.onData = (connection) => put(transport, connection, answer);
+    const asks = 3000;
+    const results = await play(t, { port, peers: 2, asks, mode: 'ask-and-wait', seed });
+    t.same(results, [asks, asks]);
+  });
+
+  t.test(`${name}: every byte comes in its place, whoever reads when`, { timeout: 60_000 }, async (t) => {
+    printSeed(t);
+    const limits = { ...DEFAULT_NET_LIMITS, maxQueuedBytes: 1024 * 1024 * 1024 };
+    const { scribe, transport, port } = await start(t, limits);
+    const random = new TestRandom(seed);
+    const written = new Array(CAPACITY).fill(0);
+    // One buffer for all, written anew behind each flush unless it was kept, as the acceptor does it.
+    let buffer = Buffer.alloc(4 * LONGEST_ANSWER);
+    let used = 0;
+    const flush = () => {
+      transport.flush();
+      used = 0;
+    };
+    scribe.onData = (connection, _bytes, length) => {
+      for (let asked = 0; asked < length; asked++) {
+        const start = used + random.below(100);
+        const end = start + 1 + random.below(random.below(4) === 0 ? LONGEST_ANSWER - 100 : 100);
+        for (let i = start; i < end; i++) buffer[i] = patternAt(connection, written[connection]++);
+        used = end;
+        if (transport.write(connection, buffer, start, end) === WriteOutcome.KEPT) {
+          buffer = Buffer.alloc(4 * LONGEST_ANSWER);
+          used = 0;
+        }
+        if (random.below(2) === 0 || used + LONGEST_ANSWER > buffer.length) flush();
+      }
+      flush();
+    };
+    scribe.answerEnd = (connection) => transport.end(connection);
+    const results = await play(t, { port, peers: CAPACITY, asks: 300, mode: 'ask-and-gorge', seed });
+    t.same(results, written, `${written.reduce((sum, bytes) => sum + bytes, 0)} bytes`);
+  });
+
   t.test(`${name}: a port that is taken is an error`, async (t) => {
     const { port } = await start(t);
-    const other = make(new Scribe());
+    const other = make(new Scribe(), DEFAULT_NET_LIMITS);
     await t.rejects(other.listen({ host: '127.0.0.1', port, reusePort: false }), { code: 'EADDRINUSE' });
   });
 }

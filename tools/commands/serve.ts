@@ -75,7 +75,7 @@ const options = {
   transport: {
     choices: TRANSPORTS,
     default: DEFAULTS.transport,
-    describe: "what connections are: Node's bare handles, where they work, or its public sockets, which cost more",
+    describe: "what connections are: io_uring, Node's bare handles or its sockets; the next where one does not work",
   },
   wait: {
     choices: Object.keys(WAIT_STRATEGIES) as WaitStrategyName[],

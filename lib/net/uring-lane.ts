@@ -1,0 +1,187 @@
+// The fast lane of the handle transport: reads and writes of its connections through an io_uring, many with one call into the
+// kernel, instead of one call of Node into JavaScript for each.
+//
+// A turn begins when the event says that something has happened, or somebody asks for one; it hands over what has arrived,
+// lets the handler answer, submits the answers, and begins anew with what has come in the meantime. The thread sleeps in
+// the loop's poll, as it does without the lane.
+
+import type { EventPipe } from '../handles/event-pipe.ts';
+import { Uring } from '../handles/uring.ts';
+import { NO_BUFFER } from '../handles/uring-layout.ts';
+import type { UringParts } from '../handles/uring-probe.ts';
+import { NapRule } from './nap-rule.ts';
+
+/** What the transport is told. */
+export interface LaneHandler {
+  onData(connection: number, bytes: Uint8Array, length: number): void;
+  /** All that has arrived by now has been handed over: answer, a `flush` follows. */
+  onTurn(): void;
+  /** Nothing more arrives: 0 is the end of the stream, below it an error. */
+  onEnd(connection: number, status: number): void;
+  /** The kernel did not take this much of a write, copied out; or a negative error ended it. */
+  onUnsent(connection: number, rest: Uint8Array, error: number): void;
+  /** The lane is done with a connection that was told to `leave`: the index may name another. */
+  onLeft(connection: number): void;
+}
+
+/** What the lane does for a connection. */
+const LaneState = { FREE: 0, READING: 1, ENDED: 2, LEAVING: 3 } as const;
+
+/** Rounds of one turn before the loop sees to its timers and messages. */
+const ROUNDS_PER_TURN = 32;
+
+const EAGAIN = -11;
+
+/** Owned by one acceptor. */
+export class UringLane {
+  readonly #handler: LaneHandler;
+  readonly #uring: Uring;
+  readonly #event: EventPipe;
+  readonly #states: Uint8Array;
+  readonly #descriptors: Int32Array;
+  /** By connection: the latest send, to find what was left of it, and the batch that it went with. */
+  readonly #starts: Int32Array;
+  readonly #ends: Int32Array;
+  readonly #batches: Int32Array;
+  /** Of the sends that are not submitted yet. */
+  #batch = 1;
+  #bytes: Uint8Array = new Uint8Array(0);
+  readonly #napRule = new NapRule();
+  #isInTurn = false;
+  #isTurnDue = false;
+  #isClosed = false;
+
+  /** @param capacity connections at the most @throws Error if the kernel refuses a ring */
+  constructor(handler: LaneHandler, parts: UringParts, capacity: number) {
+    this.#handler = handler;
+    this.#states = new Uint8Array(capacity);
+    this.#descriptors = new Int32Array(capacity);
+    this.#starts = new Int32Array(capacity);
+    this.#ends = new Int32Array(capacity);
+    this.#batches = new Int32Array(capacity);
+    this.#uring = new Uring(parts.calls, (connection, result) => this.#onUnsent(connection, result));
+    this.#event = parts.openEvent(this.#uring.event, () => this.#turn());
+    this.#sleep();
+  }
+
+  /** Begins to read from a connection's socket. */
+  enter(connection: number, descriptor: number): void {
+    this.#napRule.countOpen();
+    this.#states[connection] = LaneState.READING;
+    this.#descriptors[connection] = descriptor;
+    this.#batches[connection] = 0;
+    this.#uring.receive(connection, descriptor);
+    this.#turnSoon();
+  }
+
+  /** Sends `bytes` from `start` to `end` with the next `flush`; they stay as they are until then. */
+  // HOT
+  write(connection: number, bytes: Uint8Array, start: number, end: number): void {
+    // What is left of a send goes before the next one, so it has to be known by then.
+    if (this.#batches[connection] === this.#batch || bytes !== this.#bytes) this.flush();
+    this.#bytes = bytes;
+    this.#starts[connection] = start;
+    this.#ends[connection] = end;
+    this.#batches[connection] = this.#batch;
+    this.#uring.send(connection, this.#descriptors[connection], bytes, start, end);
+  }
+
+  /** Hands all writes to the kernel; what it does not take has been told when this returns. */
+  // HOT
+  flush(): void {
+    if (!this.#uring.hasPending) return;
+    this.#submit(false);
+    if (!this.#isInTurn && this.#uring.hasNext) this.#turnSoon();
+  }
+
+  /** Ends reading. Returns true if the lane is done with the connection already; else `onLeft` follows. */
+  leave(connection: number): boolean {
+    const isReading = this.#states[connection] === LaneState.READING;
+    this.#states[connection] = isReading ? LaneState.LEAVING : LaneState.FREE;
+    if (isReading) this.#uring.cancelReceive(connection);
+    // At once: the socket is closed next, and its number may be another's soon.
+    this.flush();
+    if (isReading) this.#turnSoon();
+    return !isReading;
+  }
+
+  /** Gives the ring back; every connection has left. */
+  close(): void {
+    this.#isClosed = true;
+    this.#event.close();
+    this.#uring.close();
+  }
+
+  // HOT
+  #submit(isNapping: boolean): void {
+    this.#batch = (this.#batch + 1) | 0 || 1;
+    if (isNapping) this.#uring.submitAndNap();
+    else this.#uring.submit();
+  }
+
+  // HOT
+  readonly #turn = (): void => {
+    this.#isTurnDue = false;
+    if (this.#isClosed) return;
+    const uring = this.#uring;
+    this.#isInTurn = true;
+    uring.wake();
+    for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+      const wasNapping = !uring.hasNext && this.#napRule.isOn;
+      if (!uring.hasNext) this.#submit(wasNapping);
+      else this.flush();
+      if (!uring.hasNext && !wasNapping) break;
+      let reads = 0;
+      for (; uring.next(); reads++) this.#take();
+      if (reads > 0) this.#handler.onTurn();
+      this.#napRule.countReads(reads);
+      if (uring.takeLoopDue()) break;
+    }
+    this.flush();
+    this.#isInTurn = false;
+    if (uring.hasNext || this.#napRule.isOn) this.#turnSoon();
+    else this.#sleep();
+  };
+
+  // HOT
+  #take(): void {
+    const uring = this.#uring;
+    const { connection, result, buffer, isMore } = uring;
+    const isReading = this.#states[connection] === LaneState.READING;
+    if (result > 0) {
+      if (isReading) this.#handler.onData(connection, uring.buffers[buffer], result);
+      uring.giveBack(buffer);
+    }
+    if (!isMore) this.#onReceiveOver(connection, result);
+  }
+
+  /** The receive of a connection has ended: because the stream has, or only for want of a buffer or of room for completions. */
+  #onReceiveOver(connection: number, result: number): void {
+    if (this.#states[connection] === LaneState.LEAVING) {
+      this.#states[connection] = LaneState.FREE;
+      this.#handler.onLeft(connection);
+    } else if (result > 0 || result === NO_BUFFER) {
+      this.#uring.receive(connection, this.#descriptors[connection]);
+    } else {
+      this.#states[connection] = LaneState.ENDED;
+      this.#handler.onEnd(connection, result);
+    }
+  }
+
+  #onUnsent(connection: number, result: number): void {
+    const sent = Math.max(result, 0);
+    // Not bytes.slice: that of a Buffer is a view, and the caller writes over these bytes at once.
+    const rest = Uint8Array.prototype.slice.call(this.#bytes, this.#starts[connection] + sent, this.#ends[connection]);
+    this.#handler.onUnsent(connection, rest, result < 0 && result !== EAGAIN ? result : 0);
+  }
+
+  #turnSoon(): void {
+    if (this.#isTurnDue || this.#isInTurn) return;
+    this.#isTurnDue = true;
+    setImmediate(this.#turn);
+  }
+
+  #sleep(): void {
+    if (!this.#uring.sleep()) this.#turnSoon();
+  }
+}
