@@ -4,6 +4,7 @@
 // of it is tried before anything relies on it (see uring-probe.ts).
 
 import { endianness } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 
 type Ffi = typeof import('node:ffi');
 
@@ -71,7 +72,7 @@ export function loadSystemCalls(): SystemCalls {
   });
   const check = (result: number, what: string): number => {
     if (result >= 0) return result;
-    throw new Error(`${what} fails with error ${ffi.getInt32(errnoPlace())}`);
+    throw new Error(`${what} fails: ${getSystemErrorName(-ffi.getInt32(errnoPlace()))}`);
   };
   return {
     setUpRing: (entries, params) => check(setUp(IO_URING_SETUP, entries, params), 'io_uring_setup'),

@@ -12,9 +12,9 @@ if (typeof parts === 'string') t.comment(`io_uring cannot be used here: ${parts}
 
 t.test('a kernel that refuses a ring is told apart', async (t) => {
   const refused = await probeUring(handles, () => {
-    throw new Error('io_uring_setup fails with error 1');
+    throw new Error('io_uring_setup fails: EPERM');
   });
-  t.equal(refused, 'io_uring_setup fails with error 1');
+  t.equal(refused, 'io_uring_setup fails: EPERM');
 });
 
 t.test('another machine is told apart', async (t) => {
@@ -51,10 +51,10 @@ t.test('what is not done is noticed', { skip }, async (t) => {
   for (const opcode of [4, 22]) {
     const refusing = change((calls) => ({
       register: registerAllBut(opcode, calls, () => {
-        throw new Error(`io_uring_register fails with error 22`);
+        throw new Error(`io_uring_register fails: EINVAL`);
       }),
     }));
-    t.equal(await probeUring(handles, refusing), 'io_uring_register fails with error 22');
+    t.equal(await probeUring(handles, refusing), 'io_uring_register fails: EINVAL');
   }
   const silent = change((calls) => ({ register: registerAllBut(4, calls, () => {}) }));
   t.equal(await probeUring(handles, silent), 'io_uring does not wake the loop here');
@@ -80,4 +80,12 @@ t.test('a probe leaves nothing open', { skip }, async (t) => {
   const before = await countDescriptors();
   for (let i = 0; i < 5; i++) await probeUring(handles);
   t.equal(await countDescriptors(), before);
+});
+
+t.test('what the kernel refuses is named', { skip }, (t) => {
+  const calls = loadSystemCalls();
+  t.throws(() => calls.setUpRing(1 << 30, new Uint32Array(30)), { message: 'io_uring_setup fails: EINVAL' });
+  t.throws(() => calls.register(99_999, 4, new Int32Array(1), 1), { message: 'io_uring_register fails: EBADF' });
+  t.throws(() => calls.map(-1, 0, 4096), { message: 'mmap of the ring fails: EBADF' });
+  t.end();
 });

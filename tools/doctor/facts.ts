@@ -16,6 +16,7 @@ import { createServer } from 'node:net';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { probeHandles } from '../../lib/handles/handle-probe.ts';
+import { probeUring } from '../../lib/handles/uring-probe.ts';
 import { countDescriptors, DEFAULT_SERVER_OPTIONS } from '../../lib/server-options.ts';
 import { allocateServer } from '../../lib/server-threads.ts';
 
@@ -33,6 +34,8 @@ export interface MachineFacts {
   nodeVersion: string;
   /** Why Node's bare handles do not work; '' if they do. */
   handleFault: string;
+  /** Why io_uring cannot be used; '' if it can. */
+  uringFault: string;
   cpus: number;
   /** Files that a process may have open: now, and at the most without being root. */
   softFiles: number | undefined;
@@ -77,6 +80,7 @@ const PROGRAM_MS = 3000;
 /** Asks this machine. Writes a small file next to the data and removes it. */
 export async function readFacts({ data, host, ports, acceptors, workers }: WhatToAsk): Promise<MachineFacts> {
   const handles = await probeHandles();
+  const uring = typeof handles === 'string' ? handles : await probeUring(handles);
   const memory = readText('/proc/meminfo') ?? '';
   const kilobytes = (name: string) => {
     const found = new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(memory);
@@ -86,6 +90,7 @@ export async function readFacts({ data, host, ports, acceptors, workers }: WhatT
   return {
     nodeVersion: process.versions.node,
     handleFault: typeof handles === 'string' ? handles : '',
+    uringFault: typeof uring === 'string' ? uring : '',
     cpus: availableParallelism(),
     softFiles: attempt(countDescriptors),
     hardFiles: readHardFiles(),

@@ -8,6 +8,7 @@ import { fileSystemOf, type MachineFacts } from '../../../tools/doctor/facts.ts'
 const GOOD: MachineFacts = {
   nodeVersion: '26.10.0',
   handleFault: '',
+  uringFault: '',
   cpus: 2,
   softFiles: 1_000_256,
   hardFiles: 1_000_256,
@@ -51,6 +52,7 @@ t.test('each fact is judged on both sides of its bound, with the command that he
   for (const [what, inside, outside, command] of [
     ['Node', { nodeVersion: '26.0.0' }, { nodeVersion: '25.9.0' }, /Node 26/],
     ['bare handles', {}, { handleFault: 'its handles do not read' }, /Node 26/],
+    ['io_uring', {}, { uringFault: 'io_uring_setup fails: EPERM' }, /kernel.io_uring_disabled=0/],
     ['open files', {}, { softFiles: 1_000_255, hardFiles: 1_000_255 }, /LimitNOFILE=1000256 .* ulimit -n 1000256/],
     ['fs.nr_open', { nrOpen: 1_000_256 }, { nrOpen: 1_000_255 }, /^sysctl -w fs\.nr_open=1000256$/],
     ['fs.file-max', { fileMax: 1_000_256 }, { fileMax: 1_000_255 }, /^sysctl -w fs\.file-max=1000256$/],
@@ -97,6 +99,7 @@ t.test('a machine that says nothing is asked about, and must change nothing', (t
   const nothing: MachineFacts = {
     nodeVersion: '26.0.0',
     handleFault: '',
+    uringFault: '',
     cpus: 2,
     softFiles: undefined,
     hardFiles: undefined,
@@ -119,9 +122,9 @@ t.test('a machine that says nothing is asked about, and must change nothing', (t
   const checks = checkMachine(nothing, WANTED);
   t.strictSame(
     checks.filter(({ state }) => state !== 'cannot tell').map(({ what }) => what),
-    ['Node', 'bare handles', 'memory', 'CPUs'],
+    ['Node', 'bare handles', 'io_uring', 'memory', 'CPUs'],
   );
-  t.equal(checks.filter(({ command }) => command === '').length, 4, 'the others say where to look');
+  t.equal(checks.filter(({ command }) => command === '').length, 5, 'the others say where to look');
   t.equal(carriedBy(nothing), 0);
   t.end();
 });
