@@ -7,8 +7,6 @@ import { BUFFER_ID_HALF, BUFFER_TAIL_HALF, BUFFER_WORDS, REGISTER_BUFFERS } from
 const BUFFERS = 1024;
 const BUFFER_BYTES = 2048;
 
-const PAGE_BYTES = 4096;
-
 /** Owned by the thread of its ring. */
 export class BufferStock {
   /** By number. */
@@ -25,9 +23,9 @@ export class BufferStock {
     const starts = Array.from({ length: BUFFERS }, (_, buffer) => buffer * BUFFER_BYTES);
     this.buffers = starts.map((start) => all.subarray(start, start + BUFFER_BYTES));
     this.#places = this.buffers.map((buffer) => calls.addressOf(buffer));
-    const { buffer, byteOffset, byteLength } = allocatePages(calls, 4 * BUFFER_WORDS * BUFFERS);
-    this.#words = new Int32Array(buffer, byteOffset, byteLength / 4);
-    this.#halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
+    const memory = calls.mapMemory(4 * BUFFER_WORDS * BUFFERS);
+    this.#words = new Int32Array(memory);
+    this.#halves = new Uint16Array(memory);
     for (let free = 0; free < BUFFERS; free++) this.giveBack(free);
     // struct io_uring_buf_reg: the address, how many, the group, and room that has to be 0.
     const registration = new Uint32Array(10);
@@ -47,12 +45,4 @@ export class BufferStock {
     this.#tail = (this.#tail + 1) & 0xffff;
     Atomics.store(this.#halves, BUFFER_TAIL_HALF, this.#tail);
   }
-}
-
-/** Memory that begins with a page. */
-function allocatePages(calls: SystemCalls, length: number): Uint8Array {
-  const bytes = new Uint8Array(length + PAGE_BYTES);
-  const [low] = calls.addressOf(bytes);
-  const start = (PAGE_BYTES - (low % PAGE_BYTES)) % PAGE_BYTES;
-  return bytes.subarray(start, start + length);
 }

@@ -1,10 +1,10 @@
-// Waits in the loop's poll for a descriptor that the kernel counts up (eventfd): one of Node's pipe handles reads from it.
+// Descriptors that Node did not open, in the care of its pipe handles: they wait in the loop's poll for an event that the
+// kernel counts up (eventfd), and close what is theirs when the thread ends, however it does.
 
 import type { HandleParts, TcpHandle } from './tcp-handle.ts';
 
-/** An event that the loop waits for. It keeps no loop alive. */
-export interface EventPipe {
-  /** Waits no more, and closes the descriptor. */
+/** A descriptor in the care of its thread: closed when the thread ends, or before. It keeps no loop alive. */
+export interface OwnedDescriptor {
   close(): void;
 }
 
@@ -21,20 +21,34 @@ interface PipeBinding {
   constants: { SOCKET: number };
 }
 
-/** Calls `onEvent` whenever the descriptor was counted up. The descriptor belongs to the pipe. @throws Error if Node refuses */
-export function openEventPipe({ state }: HandleParts, descriptor: number, onEvent: () => void): EventPipe {
-  const binding = (process as unknown as { binding: (name: string) => unknown }).binding;
-  const { Pipe, constants } = binding('pipe_wrap') as PipeBinding;
-  const pipe = new Pipe(constants.SOCKET);
+/** Has the descriptor closed at the end of the thread at the latest. @throws Error if Node refuses */
+export function ownDescriptor(descriptor: number): OwnedDescriptor {
+  return ownerOf(openPipe(descriptor));
+}
+
+/** Calls `onEvent` whenever the descriptor was counted up, which is owned from then on. @throws Error if Node refuses */
+export function openEventPipe({ state }: HandleParts, descriptor: number, onEvent: () => void): OwnedDescriptor {
+  const pipe = openPipe(descriptor);
   const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
   // HOT
   pipe.onread = () => {
     // Holds the buffer, which Node does not.
     if (state.words[state.READ] > 0 && buffer.length > 0) onEvent();
   };
-  if (pipe.open(descriptor) < 0) throw new Error('its pipes do not take an event');
   pipe.useUserBuffer(buffer);
   if (pipe.readStart() < 0) throw new Error('its pipes do not read an event');
+  return ownerOf(pipe);
+}
+
+function openPipe(descriptor: number): PipeHandle {
+  const binding = (process as unknown as { binding: (name: string) => unknown }).binding;
+  const { Pipe, constants } = binding('pipe_wrap') as PipeBinding;
+  const pipe = new Pipe(constants.SOCKET);
+  if (pipe.open(descriptor) < 0) throw new Error('its pipes do not take a descriptor');
   pipe.unref();
+  return pipe;
+}
+
+function ownerOf(pipe: PipeHandle): OwnedDescriptor {
   return { close: () => pipe.close(() => {}) };
 }

@@ -15,6 +15,8 @@ const IO_URING_REGISTER = 427;
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATED = 0x8001;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const EFD_CLOEXEC_NONBLOCK = 0x80800;
 const AF_UNIX = 1;
 const SOCK_STREAM_NONBLOCK = 0x801;
@@ -28,8 +30,10 @@ export interface SystemCalls {
   enterRing(descriptor: number, count: number, least: number): number;
   /** @throws Error */
   register(descriptor: number, opcode: number, argument: Uint32Array | Int32Array, count: number): void;
-  /** Maps memory that is shared with the kernel. It stays mapped as long as the process lives. @throws Error */
-  map(descriptor: number, offset: number, length: number): ArrayBuffer;
+  /** Maps what a ring shares with us. It stays mapped as long as the process lives, and the ring is there as long. @throws Error */
+  mapRing(descriptor: number, offset: number, length: number): ArrayBuffer;
+  /** Memory that begins with a page, for the kernel to write into: never given back, so that it is nobody else's. @throws Error */
+  mapMemory(length: number): ArrayBuffer;
   /** A descriptor that becomes readable when the kernel counts it up. @throws Error */
   makeEvent(): number;
   /** What this thread's event loop polls: readable when the loop has something to do. @throws Error */
@@ -74,6 +78,11 @@ export function loadSystemCalls(): SystemCalls {
     if (result >= 0) return result;
     throw new Error(`${what} fails: ${getSystemErrorName(-ffi.getInt32(errnoPlace()))}`);
   };
+  const map = (descriptor: number, flags: number, offset: number, length: number): ArrayBuffer => {
+    const place = mmap(0n, BigInt(length), PROT_READ_WRITE, flags, descriptor, BigInt(offset));
+    if (place === MAP_FAILED) check(-1, 'mmap');
+    return ffi.toArrayBuffer(place, length, false);
+  };
   return {
     setUpRing: (entries, params) => check(setUp(IO_URING_SETUP, entries, params), 'io_uring_setup'),
     // HOT
@@ -81,11 +90,8 @@ export function loadSystemCalls(): SystemCalls {
     register: (descriptor, opcode, argument, count) => {
       check(register(IO_URING_REGISTER, descriptor, opcode, argument, count), 'io_uring_register');
     },
-    map: (descriptor, offset, length) => {
-      const place = mmap(0n, BigInt(length), PROT_READ_WRITE, MAP_SHARED_POPULATED, descriptor, BigInt(offset));
-      if (place === 0xffff_ffff_ffff_ffffn) check(-1, 'mmap of the ring');
-      return ffi.toArrayBuffer(place, length, false);
-    },
+    mapRing: (descriptor, offset, length) => map(descriptor, MAP_SHARED_POPULATED, offset, length),
+    mapMemory: (length) => map(-1, MAP_PRIVATE_ANONYMOUS, 0, length),
     makeEvent: () => check(eventfd(0, EFD_CLOEXEC_NONBLOCK), 'eventfd'),
     findLoopPoll: () => check(findPoll(ffi.getCurrentEventLoop()), 'uv_backend_fd'),
     makeSocketPair: () => {

@@ -6,6 +6,7 @@ export const SETUP_SUBMIT_ALL = 1 << 7;
 export const SETUP_TASKRUN_FLAG = 1 << 9;
 export const SETUP_SINGLE_ISSUER = 1 << 12;
 export const SETUP_DEFER_TASKRUN = 1 << 13;
+export const SETUP_NO_MMAP = 1 << 14;
 
 /** Words of struct io_uring_params. */
 export const PARAMS_WORDS = 30;
@@ -13,6 +14,9 @@ export const PARAMS_CQ_ENTRIES = 1;
 export const PARAMS_FLAGS = 2;
 export const PARAMS_SQ_OFFSETS = 10;
 export const PARAMS_CQ_OFFSETS = 20;
+/** Of the memory that we bring along: the entries', and the rings'. */
+export const PARAMS_SQ_ADDRESS = 18;
+export const PARAMS_CQ_ADDRESS = 28;
 
 /** Where the submission entries are mapped from; the rest lies at 0. */
 export const SQES_OFFSET = 0x1000_0000;

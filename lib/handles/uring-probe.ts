@@ -1,7 +1,7 @@
 // Tries once, with real bytes, whether io_uring does here what the fast lane relies on: reads that go on by themselves, sends
 // that are done at once or told back, the end of a receive, and the event that wakes the loop.
 
-import { type EventPipe, openEventPipe } from './event-pipe.ts';
+import { type OwnedDescriptor, openEventPipe } from './event-pipe.ts';
 import { loadSystemCalls, type SystemCalls } from './system-calls.ts';
 import type { HandleParts } from './tcp-handle.ts';
 import { Uring } from './uring.ts';
@@ -10,7 +10,7 @@ import { Uring } from './uring.ts';
 export interface UringParts {
   calls: SystemCalls;
   /** See openEventPipe. */
-  openEvent(descriptor: number, onEvent: () => void): EventPipe;
+  openEvent(descriptor: number, onEvent: () => void): OwnedDescriptor;
 }
 
 /** How long the event may take, in milliseconds. */
@@ -48,7 +48,7 @@ export async function probeUring(
 async function exchange({ calls, openEvent }: UringParts, used: (() => void)[]): Promise<void> {
   const unsent: [connection: number, result: number][] = [];
   const uring = new Uring(calls, (connection, result) => unsent.push([connection, result]));
-  used.push(() => uring.close());
+  used.push(() => calls.close(uring.descriptor));
   const pair = calls.makeSocketPair();
   used.push(() => pair.forEach(calls.close));
   let wasWoken = () => {};

@@ -27,9 +27,11 @@ import {
   OP_RECV,
   OP_SEND,
   OP_TIMEOUT,
+  PARAMS_CQ_ADDRESS,
   PARAMS_CQ_ENTRIES,
   PARAMS_CQ_OFFSETS,
   PARAMS_FLAGS,
+  PARAMS_SQ_ADDRESS,
   PARAMS_SQ_OFFSETS,
   PARAMS_WORDS,
   POLLIN,
@@ -38,6 +40,7 @@ import {
   SEND_FLAGS,
   SETUP_CQSIZE,
   SETUP_DEFER_TASKRUN,
+  SETUP_NO_MMAP,
   SETUP_SINGLE_ISSUER,
   SETUP_SUBMIT_ALL,
   SETUP_TASKRUN_FLAG,
@@ -51,6 +54,9 @@ import {
 
 const ENTRIES = 256;
 const COMPLETIONS = 4096;
+/** Of both rings, with their heads and tails; and of the entries. */
+const RINGS_BYTES = 4 * CQE_WORDS * COMPLETIONS + 4 * ENTRIES + 512;
+const ENTRIES_BYTES = 4 * SQE_WORDS * ENTRIES;
 
 /** Room for completions that wait for their turn, to begin with; three words each. */
 const BACKLOG_WORDS = 3 * 1024;
@@ -71,7 +77,9 @@ const MOST_TRIES = 1000;
 
 /** Owned by the thread that made it: only that one may call it. */
 export class Uring {
-  /** Becomes readable when something has happened since `sleep`. */
+  /** The descriptor of the ring, which is the maker's to close: sockets stay open as long as a receive of it goes on. */
+  readonly descriptor: number;
+  /** Becomes readable when something has happened since `sleep`; the maker's too. */
   readonly event: number;
   /** The completion that `next` has brought: whose it is, and what it came to: bytes, 0 at the end, or a negative error. */
   connection = 0;
@@ -82,7 +90,6 @@ export class Uring {
   buffer = 0;
   readonly #calls: SystemCalls;
   readonly #onUnsent: (connection: number, result: number) => void;
-  readonly #ring: number;
   readonly #sqes: Int32Array;
   /** The rings' words, and where in them is what. */
   readonly #words: Int32Array;
@@ -120,18 +127,14 @@ export class Uring {
   constructor(calls: SystemCalls, onUnsent: (connection: number, result: number) => void) {
     this.#calls = calls;
     this.#onUnsent = onUnsent;
-    const params = new Uint32Array(PARAMS_WORDS);
-    params[PARAMS_CQ_ENTRIES] = COMPLETIONS;
-    params[PARAMS_FLAGS] =
-      SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_TASKRUN_FLAG | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN;
     this.#loopPoll = calls.findLoopPoll();
-    this.#ring = calls.setUpRing(ENTRIES, params);
+    const { descriptor, params, rings, entries } = openRing(calls);
+    this.descriptor = descriptor;
+    this.#words = new Int32Array(rings);
+    this.#sqes = new Int32Array(entries);
     this.event = calls.makeEvent();
     const [sqHead, sqTail, , , sqFlags, , sqArray] = params.subarray(PARAMS_SQ_OFFSETS);
     const [cqHead, cqTail, , , , cqes, cqFlags] = params.subarray(PARAMS_CQ_OFFSETS);
-    const bytes = Math.max(sqArray + 4 * ENTRIES, cqes + 4 * CQE_WORDS * COMPLETIONS);
-    this.#words = new Int32Array(calls.map(this.#ring, 0, bytes));
-    this.#sqes = new Int32Array(calls.map(this.#ring, SQES_OFFSET, 4 * SQE_WORDS * ENTRIES));
     this.#sqHead = sqHead / 4;
     this.#sqTail = sqTail / 4;
     this.#sqFlags = sqFlags / 4;
@@ -141,10 +144,10 @@ export class Uring {
     this.#cqes = cqes / 4;
     for (let entry = 0; entry < ENTRIES; entry++) this.#words[sqArray / 4 + entry] = entry;
     try {
-      this.#stock = new BufferStock(calls, this.#ring);
-      calls.register(this.#ring, REGISTER_EVENTFD, new Int32Array([this.event]), 1);
+      this.#stock = new BufferStock(calls, this.descriptor);
+      calls.register(this.descriptor, REGISTER_EVENTFD, new Int32Array([this.event]), 1);
     } catch (error) {
-      calls.close(this.#ring);
+      calls.close(this.descriptor);
       calls.close(this.event);
       throw error;
     }
@@ -292,15 +295,10 @@ export class Uring {
     Atomics.store(this.#words, this.#cqFlags, CQ_EVENT_DISABLED);
   }
 
-  /** Gives the ring back. The event is its reader's. */
-  close(): void {
-    this.#calls.close(this.#ring);
-  }
-
   // HOT
   #enter(least: number): number {
     Atomics.store(this.#words, this.#sqTail, this.#tail);
-    const taken = this.#calls.enterRing(this.#ring, this.#pending, least);
+    const taken = this.#calls.enterRing(this.descriptor, this.#pending, least);
     this.#collect();
     this.#pending = (this.#tail - Atomics.load(this.#words, this.#sqHead)) | 0;
     return taken;
@@ -395,4 +393,44 @@ export class Uring {
     this.#sentLow = low;
     this.#sentHigh = high;
   }
+}
+
+interface OpenRing {
+  descriptor: number;
+  /** As the kernel has filled them in. */
+  params: Uint32Array;
+  rings: ArrayBuffer;
+  entries: ArrayBuffer;
+}
+
+/**
+ * A ring in memory that we bring along, so that it ends with its descriptor. Kernels before 6.10 map their own: there a ring ends
+ * with the process, and a thread that is ended from outside leaves its sockets open until then.
+ */
+function openRing(calls: SystemCalls): OpenRing {
+  const rings = calls.mapMemory(RINGS_BYTES);
+  const entries = calls.mapMemory(ENTRIES_BYTES);
+  const params = makeParams(SETUP_NO_MMAP);
+  params.set(calls.addressOf(new Uint8Array(entries)), PARAMS_SQ_ADDRESS);
+  params.set(calls.addressOf(new Uint8Array(rings)), PARAMS_CQ_ADDRESS);
+  try {
+    return { descriptor: calls.setUpRing(ENTRIES, params), params, rings, entries };
+  } catch {
+    return openMappedRing(calls);
+  }
+}
+
+function openMappedRing(calls: SystemCalls): OpenRing {
+  const params = makeParams(0);
+  const descriptor = calls.setUpRing(ENTRIES, params);
+  const rings = calls.mapRing(descriptor, 0, RINGS_BYTES);
+  return { descriptor, params, rings, entries: calls.mapRing(descriptor, SQES_OFFSET, ENTRIES_BYTES) };
+}
+
+function makeParams(moreFlags: number): Uint32Array {
+  const params = new Uint32Array(PARAMS_WORDS);
+  params[PARAMS_CQ_ENTRIES] = COMPLETIONS;
+  params[PARAMS_FLAGS] =
+    SETUP_CQSIZE | SETUP_SUBMIT_ALL | SETUP_TASKRUN_FLAG | SETUP_SINGLE_ISSUER | SETUP_DEFER_TASKRUN | moreFlags;
+  return params;
 }

@@ -1,8 +1,9 @@
 // One acceptor: reads what clients send, answers losing shakes itself, passes the rest to the SET workers and writes
 // their replies.
 //
-// Runs on a thread of its own with an event loop. It sleeps in the loop's poll; workers ring it through a port. So that
-// replies need not wait for a long turn of the loop to end, the reply rings are also drained between reads.
+// Runs on a thread of its own with an event loop. It sleeps in the loop's poll, or where its transport has it wait for
+// arrivals; workers ring it through a port. So that replies need not wait for a long turn of the loop to end, the reply rings
+// are also drained between reads.
 
 import type { TokenKey } from '../access/token.ts';
 import type { Stock } from '../packets/stock.ts';

@@ -14,6 +14,7 @@ import {
   UV_EOF,
   type WriteRequest,
 } from '../handles/tcp-handle.ts';
+import { type LaneHandler, UringLane } from '../handles/uring-lane.ts';
 import type { UringParts } from '../handles/uring-probe.ts';
 import { ViewCache } from '../handles/view-cache.ts';
 import type { CloseReason } from './close-reasons.ts';
@@ -22,7 +23,6 @@ import { KEEP_ALIVE_SECONDS } from './limits.ts';
 import { listen } from './listen.ts';
 import type { NetLimits } from './net-limits.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
-import { type LaneHandler, UringLane } from './uring-lane.ts';
 
 /** Bytes of one read: libuv offers no more at a time. */
 const READ_BYTES = 64 * 1024;
@@ -53,10 +53,6 @@ export class HandleTransport implements Transport {
   readonly #queued: Int32Array;
   readonly #goodbyes: Uint8Array;
   readonly #lane: UringLane | undefined;
-  /** By connection: 1 while it is being closed and the lane is not done with it. */
-  readonly #leaving: Uint8Array;
-  /** Why they were closed, of those whose handle is gone already. */
-  readonly #left = new Map<number, CloseReason>();
   /** For the next write; a new one is made only when a write has kept it. */
   #request: WriteRequest;
   readonly #callbacks: Callbacks;
@@ -77,11 +73,10 @@ export class HandleTransport implements Transport {
     this.#limits = limits;
     this.#queued = new Int32Array(capacity);
     this.#goodbyes = new Uint8Array(capacity);
-    this.#leaving = new Uint8Array(capacity);
     this.#request = new parts.WriteRequest();
     this.#callbacks = this.#makeCallbacks();
     this.tellsTurns = uring !== undefined;
-    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity);
+    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity, true);
   }
 
   listen(options: ListenOptions): Promise<number> {
@@ -99,6 +94,7 @@ export class HandleTransport implements Transport {
 
   // HOT
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
+    this.#lane?.prepare(connection, bytes);
     const handle = this.#handles[connection];
     if (handle === undefined) return WriteOutcome.DONE;
     if (this.#queued[connection] > 0) return this.#queue(connection, handle, bytes, start, end);
@@ -195,7 +191,7 @@ export class HandleTransport implements Transport {
     if (handle === undefined) return;
     this.#handles[connection] = undefined;
     // Reading ends first: the lane holds the socket open as long as it reads from it.
-    if (this.#lane !== undefined && !this.#lane.leave(connection)) this.#leaving[connection] = 1;
+    this.#lane?.leave(connection);
     handle.close(reason === 'error' ? this.#callbacks.onFailed : this.#callbacks.onClosed);
   }
 
@@ -228,8 +224,9 @@ export class HandleTransport implements Transport {
 
   /** The handle of a connection is closed; its index is free once the lane is done with it too. */
   #onClosed(handle: TcpHandle, reason: CloseReason): void {
-    if (this.#leaving[handle.index] === 1) this.#left.set(handle.index, reason);
-    else this.#handler.onClosed(handle.index, reason);
+    const { index } = handle;
+    if (this.#lane === undefined) this.#handler.onClosed(index, reason);
+    else this.#lane.afterLeaving(index, () => this.#handler.onClosed(index, reason));
   }
 
   #makeLaneHandler(): LaneHandler {
@@ -248,13 +245,6 @@ export class HandleTransport implements Transport {
         if (handle === undefined) return;
         if (error < 0) this.#close(connection, 'error');
         else this.#queueCopy(connection, handle, rest);
-      },
-      onLeft: (connection) => {
-        this.#leaving[connection] = 0;
-        const reason = this.#left.get(connection);
-        if (reason === undefined) return;
-        this.#left.delete(connection);
-        handler.onClosed(connection, reason);
       },
     };
   }

@@ -24,7 +24,7 @@ function make(t: Test, pairs = 1) {
     if (open.delete(descriptor)) calls.close(descriptor);
   };
   t.teardown(() => {
-    uring.close();
+    calls.close(uring.descriptor);
     for (const descriptor of open) close(descriptor);
   });
   /** The receives that are complete: whose, what they came to, whether they go on, and the bytes. */
@@ -112,7 +112,7 @@ t.test('who is told of a send may submit more at once', (t) => {
     uring.submit();
   });
   t.teardown(() => {
-    uring.close();
+    calls.close(uring.descriptor);
     calls.close(uring.event);
   });
   uring.send(0, ends[0][0], bytes, 0, bytes.length);

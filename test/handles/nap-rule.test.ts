@@ -1,7 +1,7 @@
 // A thread naps for the next arrival only while arrivals are many, and not while connections are being made.
 
 import t from 'tap';
-import { NapRule } from '../../lib/net/nap-rule.ts';
+import { NapRule } from '../../lib/handles/nap-rule.ts';
 
 /** A rule on a clock that moves only when told to. */
 class Clocked {

@@ -1,17 +1,18 @@
-// The fast lane of the handle transport: reads and writes of its connections through an io_uring, many with one call into the
-// kernel, instead of one call of Node into JavaScript for each.
+// A fast lane for bare handles: reads and writes of their sockets through an io_uring, many with one call into the kernel,
+// instead of one call of Node into JavaScript for each. The handle connects or accepts, queues what the peer does not take,
+// and closes.
 //
 // A turn begins when the event says that something has happened, or somebody asks for one; it hands over what has arrived,
-// lets the handler answer, submits the answers, and begins anew with what has come in the meantime. The thread sleeps in
+// lets the handler answer, submits the answers, and begins anew with what has come in the meantime. Then the thread sleeps in
 // the loop's poll, as it does without the lane.
 
-import type { EventPipe } from '../handles/event-pipe.ts';
-import { Uring } from '../handles/uring.ts';
-import { NO_BUFFER } from '../handles/uring-layout.ts';
-import type { UringParts } from '../handles/uring-probe.ts';
+import { type OwnedDescriptor, ownDescriptor } from './event-pipe.ts';
 import { NapRule } from './nap-rule.ts';
+import { Uring } from './uring.ts';
+import { NO_BUFFER } from './uring-layout.ts';
+import type { UringParts } from './uring-probe.ts';
 
-/** What the transport is told. */
+/** What the owner is told. Connections are named by index. */
 export interface LaneHandler {
   onData(connection: number, bytes: Uint8Array, length: number): void;
   /** All that has arrived by now has been handed over: answer, a `flush` follows. */
@@ -20,8 +21,6 @@ export interface LaneHandler {
   onEnd(connection: number, status: number): void;
   /** The kernel did not take this much of a write, copied out; or a negative error ended it. */
   onUnsent(connection: number, rest: Uint8Array, error: number): void;
-  /** The lane is done with a connection that was told to `leave`: the index may name another. */
-  onLeft(connection: number): void;
 }
 
 /** What the lane does for a connection. */
@@ -32,11 +31,12 @@ const ROUNDS_PER_TURN = 32;
 
 const EAGAIN = -11;
 
-/** Owned by one acceptor. */
+/** Owned by one thread. */
 export class UringLane {
   readonly #handler: LaneHandler;
   readonly #uring: Uring;
-  readonly #event: EventPipe;
+  readonly #event: OwnedDescriptor;
+  readonly #ring: OwnedDescriptor;
   readonly #states: Uint8Array;
   readonly #descriptors: Int32Array;
   /** By connection: the latest send, to find what was left of it, and the batch that it went with. */
@@ -46,20 +46,30 @@ export class UringLane {
   /** Of the sends that are not submitted yet. */
   #batch = 1;
   #bytes: Uint8Array = new Uint8Array(0);
+  /** What to do once a connection that leaves has left. */
+  readonly #afterLeaving = new Map<number, () => void>();
+  readonly #naps: boolean;
   readonly #napRule = new NapRule();
   #isInTurn = false;
   #isTurnDue = false;
   #isClosed = false;
 
-  /** @param capacity connections at the most @throws Error if the kernel refuses a ring */
-  constructor(handler: LaneHandler, parts: UringParts, capacity: number) {
+  /**
+   * @param capacity connections at the most @param naps whether the thread may nap between arrivals, see nap-rule.ts; its
+   *   timers are up to 2 ms late then
+   * @throws Error if the kernel refuses a ring
+   */
+  constructor(handler: LaneHandler, parts: UringParts, capacity: number, naps: boolean) {
     this.#handler = handler;
+    this.#naps = naps;
     this.#states = new Uint8Array(capacity);
     this.#descriptors = new Int32Array(capacity);
     this.#starts = new Int32Array(capacity);
     this.#ends = new Int32Array(capacity);
     this.#batches = new Int32Array(capacity);
     this.#uring = new Uring(parts.calls, (connection, result) => this.#onUnsent(connection, result));
+    // Sockets that it reads from would outlive a thread that is ended from outside.
+    this.#ring = ownDescriptor(this.#uring.descriptor);
     this.#event = parts.openEvent(this.#uring.event, () => this.#turn());
     this.#sleep();
   }
@@ -74,12 +84,19 @@ export class UringLane {
     this.#turnSoon();
   }
 
-  /** Sends `bytes` from `start` to `end` with the next `flush`; they stay as they are until then. */
+  /**
+   * Call it before each `write`, and before looking whether something of this connection waits: what is left of its last write
+   * goes before the next one, so it has to be known by then.
+   */
   // HOT
-  write(connection: number, bytes: Uint8Array, start: number, end: number): void {
-    // What is left of a send goes before the next one, so it has to be known by then.
+  prepare(connection: number, bytes: Uint8Array): void {
     if (this.#batches[connection] === this.#batch || bytes !== this.#bytes) this.flush();
     this.#bytes = bytes;
+  }
+
+  /** Sends what was prepared, from `start` to `end`, with the next `flush`; the bytes stay as they are until then. */
+  // HOT
+  write(connection: number, bytes: Uint8Array, start: number, end: number): void {
     this.#starts[connection] = start;
     this.#ends[connection] = end;
     this.#batches[connection] = this.#batch;
@@ -89,27 +106,32 @@ export class UringLane {
   /** Hands all writes to the kernel; what it does not take has been told when this returns. */
   // HOT
   flush(): void {
-    if (!this.#uring.hasPending) return;
+    if (!this.#uring.hasPending || this.#isClosed) return;
     this.#submit(false);
     if (!this.#isInTurn && this.#uring.hasNext) this.#turnSoon();
   }
 
-  /** Ends reading. Returns true if the lane is done with the connection already; else `onLeft` follows. */
-  leave(connection: number): boolean {
+  /** Ends reading; what was written leaves. Close the socket next. */
+  leave(connection: number): void {
     const isReading = this.#states[connection] === LaneState.READING;
     this.#states[connection] = isReading ? LaneState.LEAVING : LaneState.FREE;
     if (isReading) this.#uring.cancelReceive(connection);
     // At once: the socket is closed next, and its number may be another's soon.
     this.flush();
     if (isReading) this.#turnSoon();
-    return !isReading;
   }
 
-  /** Gives the ring back; every connection has left. */
+  /** Calls back once the lane is done with a connection that was told to leave: then its index may name another. */
+  afterLeaving(connection: number, call: () => void): void {
+    if (this.#states[connection] === LaneState.LEAVING) this.#afterLeaving.set(connection, call);
+    else call();
+  }
+
+  /** Gives the ring back. Every connection has left, or is not asked for any more. */
   close(): void {
     this.#isClosed = true;
     this.#event.close();
-    this.#uring.close();
+    this.#ring.close();
   }
 
   // HOT
@@ -127,19 +149,19 @@ export class UringLane {
     this.#isInTurn = true;
     uring.wake();
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
-      const wasNapping = !uring.hasNext && this.#napRule.isOn;
+      const wasNapping = this.#naps && !uring.hasNext && this.#napRule.isOn;
       if (!uring.hasNext) this.#submit(wasNapping);
       else this.flush();
       if (!uring.hasNext && !wasNapping) break;
       let reads = 0;
       for (; uring.next(); reads++) this.#take();
       if (reads > 0) this.#handler.onTurn();
-      this.#napRule.countReads(reads);
+      if (this.#naps) this.#napRule.countReads(reads);
       if (uring.takeLoopDue()) break;
     }
     this.flush();
     this.#isInTurn = false;
-    if (uring.hasNext || this.#napRule.isOn) this.#turnSoon();
+    if (uring.hasNext || (this.#naps && this.#napRule.isOn)) this.#turnSoon();
     else this.#sleep();
   };
 
@@ -159,7 +181,9 @@ export class UringLane {
   #onReceiveOver(connection: number, result: number): void {
     if (this.#states[connection] === LaneState.LEAVING) {
       this.#states[connection] = LaneState.FREE;
-      this.#handler.onLeft(connection);
+      const call = this.#afterLeaving.get(connection);
+      this.#afterLeaving.delete(connection);
+      call?.();
     } else if (result > 0 || result === NO_BUFFER) {
       this.#uring.receive(connection, this.#descriptors[connection]);
     } else {

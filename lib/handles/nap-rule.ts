@@ -14,7 +14,7 @@ const OPENING_MS = 20;
 /** The share of the latest round in the average rate. */
 const AVERAGE_SHARE = 1 / 8;
 
-/** Owned by one acceptor. */
+/** Owned by one thread. */
 export class NapRule {
   readonly #now: () => number;
   /** Reads a millisecond. */
