@@ -67,12 +67,10 @@ function checkHandles({ handleFault }: MachineFacts): Check {
 function checkUring({ uringFault }: MachineFacts): Check {
   if (uringFault === '') return judge('io_uring', true, 'works here');
   const found = `${uringFault}: requests cost about a fifth more without it`;
-  return judge(
-    'io_uring',
-    false,
-    found,
-    'sysctl -w kernel.io_uring_disabled=0; a container: a seccomp profile that allows it',
-  );
+  const command = uringFault.endsWith('ENOMEM')
+    ? 'LimitMEMLOCK=8M in the service, or as root: ulimit -l 8192'
+    : 'sysctl -w kernel.io_uring_disabled=0; in a container, a seccomp profile that allows io_uring';
+  return judge('io_uring', false, found, command);
 }
 
 function checkFiles({ softFiles, hardFiles }: MachineFacts, files: number): Check {

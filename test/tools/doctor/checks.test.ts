@@ -53,6 +53,7 @@ t.test('each fact is judged on both sides of its bound, with the command that he
     ['Node', { nodeVersion: '26.0.0' }, { nodeVersion: '25.9.0' }, /Node 26/],
     ['bare handles', {}, { handleFault: 'its handles do not read' }, /Node 26/],
     ['io_uring', {}, { uringFault: 'io_uring_setup fails: EPERM' }, /kernel.io_uring_disabled=0/],
+    ['io_uring', {}, { uringFault: 'io_uring_setup fails: ENOMEM' }, /ulimit -l 8192/],
     ['open files', {}, { softFiles: 1_000_255, hardFiles: 1_000_255 }, /LimitNOFILE=1000256 .* ulimit -n 1000256/],
     ['fs.nr_open', { nrOpen: 1_000_256 }, { nrOpen: 1_000_255 }, /^sysctl -w fs\.nr_open=1000256$/],
     ['fs.file-max', { fileMax: 1_000_256 }, { fileMax: 1_000_255 }, /^sysctl -w fs\.file-max=1000256$/],
