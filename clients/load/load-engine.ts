@@ -7,7 +7,6 @@ import { isIPv4 } from 'node:net';
 import type { JsHistogram } from 'hdr-histogram-js';
 import { signToken, type TokenKey } from '../../lib/access/token.ts';
 import type { HandleParts } from '../../lib/handles/tcp-handle.ts';
-import type { UringParts } from '../../lib/handles/uring-probe.ts';
 import { encodeLatency } from '../../lib/monitor/latency-coding.ts';
 import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseconds.ts';
 
@@ -40,15 +39,6 @@ const TOKEN_SECONDS = 3600;
 
 /** Bytes of requests written before the buffer is used again. */
 const WRITE_BYTES = 64 * 1024;
-
-/** What an engine may work with, where it is there. */
-export interface LoadEngineParts {
-  /** Node's bare handles, and io_uring, where they work. */
-  handles?: HandleParts | undefined;
-  uring?: UringParts | undefined;
-  /** See tokenKeys. */
-  key?: TokenKey | undefined;
-}
 
 export class LoadEngine implements FrameSink, LinkHandler {
   readonly totals: LoadTotals = emptyTotals();
@@ -95,13 +85,13 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #sameLatencyUs = 0;
   #sameLatencies = 0;
 
-  /** @param users the part of the users that this thread has */
-  constructor(options: LoadOptions, users: UserRange, { handles, uring, key }: LoadEngineParts = {}) {
+  /** @param users the part of the users that this thread has @param handles Node's bare handles, where they work @param key see tokenKeys */
+  constructor(options: LoadOptions, users: UserRange, handles?: HandleParts, key?: TokenKey) {
     const count = countUsers(users);
     this.#key = key;
     const takesHandles =
       handles !== undefined && options.tls === undefined && options.targets.every(({ host }) => isIPv4(host));
-    this.#links = takesHandles ? new HandleLinks(this, handles, count, uring) : new SocketLinks(this, options.tls);
+    this.#links = takesHandles ? new HandleLinks(this, handles) : new SocketLinks(this, options.tls);
     this.#count = count;
     this.#options = { ...options };
     this.#users = users;
@@ -170,7 +160,6 @@ export class LoadEngine implements FrameSink, LinkHandler {
   end(): void {
     this.#isEnding = true;
     for (let index = 0; index < this.#count; index++) this.#links.destroy(index);
-    this.#links.close();
   }
 
   // HOT
@@ -452,7 +441,6 @@ export class LoadEngine implements FrameSink, LinkHandler {
       this.totals.sent++;
       this.#write(index, place);
     }
-    this.#links.flush();
   }
 
   /** Makes room for `length` bytes of requests. */

@@ -52,10 +52,6 @@ export class SocketLinks implements LoadLinks {
     return socket.writableLength === 0;
   }
 
-  flush(): void {}
-
-  close(): void {}
-
   destroy(index: number): void {
     this.#sockets[index]?.destroy();
   }

@@ -209,7 +209,8 @@ t.test('users without a token are counted as refused, and never connected', asyn
         ...keys,
       },
       [0, 1],
-      { key: keys.tokenKeys === undefined ? undefined : readTokenKeys(keys.tokenKeys)[0] },
+      undefined,
+      keys.tokenKeys === undefined ? undefined : readTokenKeys(keys.tokenKeys)[0],
     );
     engine.connectAll();
     await waitFor('two refusals', () => engine.totals.refusedLogins >= 2);
