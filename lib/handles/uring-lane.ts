@@ -4,7 +4,7 @@
 //
 // A turn begins when the event says that something has happened, or somebody asks for one; it hands over what has arrived,
 // lets the handler answer, submits the answers, and begins anew with what has come in the meantime. Then the thread sleeps in
-// the loop's poll, as it does without the lane.
+// the loop's poll, as it does without the lane; or it naps between arrivals (nap-rule.ts), and its timers are up to 2 ms late.
 
 import { type OwnedDescriptor, ownDescriptor } from './event-pipe.ts';
 import { NapRule } from './nap-rule.ts';
@@ -48,20 +48,14 @@ export class UringLane {
   #bytes: Uint8Array = new Uint8Array(0);
   /** What to do once a connection that leaves has left. */
   readonly #afterLeaving = new Map<number, () => void>();
-  readonly #naps: boolean;
   readonly #napRule = new NapRule();
   #isInTurn = false;
   #isTurnDue = false;
   #isClosed = false;
 
-  /**
-   * @param capacity connections at the most @param naps whether the thread may nap between arrivals, see nap-rule.ts; its
-   *   timers are up to 2 ms late then
-   * @throws Error if the kernel refuses a ring
-   */
-  constructor(handler: LaneHandler, parts: UringParts, capacity: number, naps: boolean) {
+  /** @param capacity connections at the most @throws Error if the kernel refuses a ring */
+  constructor(handler: LaneHandler, parts: UringParts, capacity: number) {
     this.#handler = handler;
-    this.#naps = naps;
     this.#states = new Uint8Array(capacity);
     this.#descriptors = new Int32Array(capacity);
     this.#starts = new Int32Array(capacity);
@@ -149,19 +143,19 @@ export class UringLane {
     this.#isInTurn = true;
     uring.wake();
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
-      const wasNapping = this.#naps && !uring.hasNext && this.#napRule.isOn;
+      const wasNapping = !uring.hasNext && this.#napRule.isOn;
       if (!uring.hasNext) this.#submit(wasNapping);
       else this.flush();
       if (!uring.hasNext && !wasNapping) break;
       let reads = 0;
       for (; uring.next(); reads++) this.#take();
       if (reads > 0) this.#handler.onTurn();
-      if (this.#naps) this.#napRule.countReads(reads);
+      this.#napRule.countReads(reads);
       if (uring.takeLoopDue()) break;
     }
     this.flush();
     this.#isInTurn = false;
-    if (uring.hasNext || (this.#naps && this.#napRule.isOn)) this.#turnSoon();
+    if (uring.hasNext || this.#napRule.isOn) this.#turnSoon();
     else this.#sleep();
   };
 

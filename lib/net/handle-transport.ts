@@ -76,7 +76,7 @@ export class HandleTransport implements Transport {
     this.#request = new parts.WriteRequest();
     this.#callbacks = this.#makeCallbacks();
     this.tellsTurns = uring !== undefined;
-    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity, true);
+    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity);
   }
 
   listen(options: ListenOptions): Promise<number> {
