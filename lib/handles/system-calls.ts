@@ -26,8 +26,8 @@ const ENTER_GETEVENTS = 1;
 export interface SystemCalls {
   /** `params` is a struct io_uring_params, which is filled in. Returns the descriptor. @throws Error */
   setUpRing(entries: number, params: Uint32Array): number;
-  /** Submits `count` entries, and waits until there are `least` completions. Returns how many entries were taken, or -1. */
-  enterRing(descriptor: number, count: number, least: number): number;
+  /** Submits `count` entries, and waits until there are `least` completions. What was taken shows in the ring. */
+  enterRing(descriptor: number, count: number, least: number): void;
   /** @throws Error */
   register(descriptor: number, opcode: number, argument: Uint32Array | Int32Array, count: number): void;
   /** Maps what a ring shares with us. It stays mapped as long as the process lives, and the ring is there as long. @throws Error */
@@ -86,7 +86,7 @@ export function loadSystemCalls(): SystemCalls {
   return {
     setUpRing: (entries, params) => check(setUp(IO_URING_SETUP, entries, params), 'io_uring_setup'),
     // HOT
-    enterRing: (descriptor, count, least) => enter(IO_URING_ENTER, descriptor, count, least, ENTER_GETEVENTS, 0n),
+    enterRing: (descriptor, count, least) => void enter(IO_URING_ENTER, descriptor, count, least, ENTER_GETEVENTS, 0n),
     register: (descriptor, opcode, argument, count) => {
       check(register(IO_URING_REGISTER, descriptor, opcode, argument, count), 'io_uring_register');
     },

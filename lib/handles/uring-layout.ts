@@ -30,7 +30,15 @@ export const OP_ASYNC_CANCEL = 14;
 export const OP_SEND = 26;
 export const OP_RECV = 27;
 
+/** Words of struct io_uring_sqe. */
 export const SQE_WORDS = 16;
+export const SQE_CODE = 0;
+export const SQE_DESCRIPTOR = 1;
+export const SQE_ADDRESS = 4;
+export const SQE_LENGTH = 6;
+export const SQE_OPERATION_FLAGS = 7;
+export const SQE_USER_DATA = 8;
+
 export const SQE_BUFFER_SELECT = 1 << 5;
 export const SQE_NO_SUCCESS = 1 << 6;
 export const RECV_MULTISHOT = 1 << 1;

@@ -46,8 +46,14 @@ import {
   SETUP_TASKRUN_FLAG,
   SQ_CQ_OVERFLOW,
   SQ_TASKRUN,
+  SQE_ADDRESS,
   SQE_BUFFER_SELECT,
+  SQE_CODE,
+  SQE_DESCRIPTOR,
+  SQE_LENGTH,
   SQE_NO_SUCCESS,
+  SQE_OPERATION_FLAGS,
+  SQE_USER_DATA,
   SQE_WORDS,
   SQES_OFFSET,
 } from './uring-layout.ts';
@@ -164,47 +170,25 @@ export class Uring {
 
   /** Begins to read from a socket. */
   receive(connection: number, descriptor: number): void {
-    const entry = this.#claim();
-    const sqes = this.#sqes;
-    sqes[entry] = OP_RECV | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16);
-    sqes[entry + 1] = descriptor;
-    sqes[entry + 2] = 0;
-    sqes[entry + 4] = 0;
-    sqes[entry + 5] = 0;
-    sqes[entry + 6] = 0;
-    sqes[entry + 7] = 0;
-    sqes[entry + 8] = (connection << KIND_BITS) | Kind.RECEIVE;
+    const code = OP_RECV | (SQE_BUFFER_SELECT << 8) | (RECV_MULTISHOT << 16);
+    this.#put(code, descriptor, 0, 0, 0, 0, (connection << KIND_BITS) | Kind.RECEIVE);
   }
 
   /** Ends the receive of a connection, if there is one. */
   cancelReceive(connection: number): void {
-    const entry = this.#claim();
-    const sqes = this.#sqes;
-    sqes[entry] = OP_ASYNC_CANCEL | (SQE_NO_SUCCESS << 8);
-    sqes[entry + 1] = -1;
-    sqes[entry + 2] = 0;
-    sqes[entry + 4] = (connection << KIND_BITS) | Kind.RECEIVE;
-    sqes[entry + 5] = 0;
-    sqes[entry + 6] = 0;
-    sqes[entry + 7] = 0;
-    sqes[entry + 8] = (connection << KIND_BITS) | Kind.CANCEL;
+    const receive = (connection << KIND_BITS) | Kind.RECEIVE;
+    const code = OP_ASYNC_CANCEL | (SQE_NO_SUCCESS << 8);
+    this.#put(code, -1, receive, 0, 0, 0, (connection << KIND_BITS) | Kind.CANCEL);
   }
 
   /** Sends `bytes` from `start` to `end` with the next `submit`. One a connection: what is left of the first goes first. */
   // HOT
   send(connection: number, descriptor: number, bytes: Uint8Array, start: number, end: number): void {
     if (bytes !== this.#sent) this.#locate(bytes);
-    const entry = this.#claim();
-    const sqes = this.#sqes;
     const low = this.#sentLow + start;
-    sqes[entry] = OP_SEND | (SQE_NO_SUCCESS << 8);
-    sqes[entry + 1] = descriptor;
-    sqes[entry + 2] = 0;
-    sqes[entry + 4] = low;
-    sqes[entry + 5] = low > 0xffff_ffff ? this.#sentHigh + 1 : this.#sentHigh;
-    sqes[entry + 6] = end - start;
-    sqes[entry + 7] = SEND_FLAGS;
-    sqes[entry + 8] = (connection << KIND_BITS) | Kind.SEND;
+    const high = low > 0xffff_ffff ? this.#sentHigh + 1 : this.#sentHigh;
+    const code = OP_SEND | (SQE_NO_SUCCESS << 8);
+    this.#put(code, descriptor, low, high, end - start, SEND_FLAGS, (connection << KIND_BITS) | Kind.SEND);
   }
 
   /** Whether something waits for `submit`. */
@@ -222,12 +206,12 @@ export class Uring {
   /** Hands over what is queued, and brings in what has happened. @throws Error if the kernel does not take it */
   // HOT
   submit(): void {
-    let tries = 0;
-    do {
-      const taken = this.#enter(0);
-      // Interrupted, or short of memory: what was not taken is still there.
-      if (taken < 0 && ++tries === MOST_TRIES) throw new Error('the kernel does not take what is submitted');
-    } while (this.#pending > 0 || (Atomics.load(this.#words, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0);
+    // Interrupted, or short of memory: what was not taken is still there.
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      this.#enter(0);
+      if (!this.#isMoreToSubmit()) return;
+    }
+    throw new Error('the kernel does not take what is submitted');
   }
 
   /**
@@ -240,10 +224,13 @@ export class Uring {
       this.submit();
       return;
     }
-    if (!this.#isWatchingLoop) this.#watchLoop();
-    if (!this.#isTimed) this.#limitNaps();
+    if (!this.#isWatchingLoop) this.#put(OP_POLL_ADD, this.#loopPoll, 0, 0, 0, POLLIN, LOOP_READY);
+    this.#isWatchingLoop = true;
+    // One timer for many naps: to set one for each would cost more than the nap.
+    if (!this.#isTimed) this.#put(OP_TIMEOUT, -1, this.#napLow, this.#napHigh, 1, 0, NAPS_OVER);
+    this.#isTimed = true;
     this.#enter(1);
-    if (this.#pending > 0 || (Atomics.load(this.#words, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0) this.submit();
+    if (this.#isMoreToSubmit()) this.submit();
   }
 
   /** Whether the event loop has had something to do since this was asked last. */
@@ -296,22 +283,39 @@ export class Uring {
   }
 
   // HOT
-  #enter(least: number): number {
+  #enter(least: number): void {
     Atomics.store(this.#words, this.#sqTail, this.#tail);
-    const taken = this.#calls.enterRing(this.descriptor, this.#pending, least);
+    this.#calls.enterRing(this.descriptor, this.#pending, least);
     this.#collect();
     this.#pending = (this.#tail - Atomics.load(this.#words, this.#sqHead)) | 0;
-    return taken;
   }
 
-  /** The place of a free entry, as an index of words. */
+  /** Whether something was not taken, or completions found no room: what was not sent may be told in one of these. */
   // HOT
-  #claim(): number {
+  #isMoreToSubmit(): boolean {
+    return this.#pending > 0 || (Atomics.load(this.#words, this.#sqFlags) & SQ_CQ_OVERFLOW) !== 0;
+  }
+
+  /**
+   * Queues an entry. Words that are not named here are 0 in every entry, and stay so.
+   *
+   * @param code opcode, flags of the entry, and above them those of the operation @param low @param high the address
+   * @param data user_data: the connection, and below it the kind
+   */
+  // HOT
+  #put(code: number, descriptor: number, low: number, high: number, length: number, flags: number, data: number): void {
     if (this.#pending === ENTRIES) this.submit();
+    const sqes = this.#sqes;
     const entry = (this.#tail & (ENTRIES - 1)) * SQE_WORDS;
+    sqes[entry + SQE_CODE] = code;
+    sqes[entry + SQE_DESCRIPTOR] = descriptor;
+    sqes[entry + SQE_ADDRESS] = low;
+    sqes[entry + SQE_ADDRESS + 1] = high;
+    sqes[entry + SQE_LENGTH] = length;
+    sqes[entry + SQE_OPERATION_FLAGS] = flags;
+    sqes[entry + SQE_USER_DATA] = data;
     this.#tail = (this.#tail + 1) | 0;
     this.#pending++;
-    return entry;
   }
 
   /** Takes every completion out of the ring: what was not sent is told at once, the rest waits for `next`. */
@@ -334,35 +338,6 @@ export class Uring {
       head = words[this.#cqHead];
     }
     Atomics.store(words, this.#cqHead, head);
-  }
-
-  #watchLoop(): void {
-    const entry = this.#claim();
-    const sqes = this.#sqes;
-    sqes[entry] = OP_POLL_ADD;
-    sqes[entry + 1] = this.#loopPoll;
-    sqes[entry + 2] = 0;
-    sqes[entry + 4] = 0;
-    sqes[entry + 5] = 0;
-    sqes[entry + 6] = 0;
-    sqes[entry + 7] = POLLIN;
-    sqes[entry + 8] = LOOP_READY;
-    this.#isWatchingLoop = true;
-  }
-
-  /** One timer for many naps: to set one for each would cost more than the nap. */
-  #limitNaps(): void {
-    const entry = this.#claim();
-    const sqes = this.#sqes;
-    sqes[entry] = OP_TIMEOUT;
-    sqes[entry + 1] = -1;
-    sqes[entry + 2] = 0;
-    sqes[entry + 4] = this.#napLow;
-    sqes[entry + 5] = this.#napHigh;
-    sqes[entry + 6] = 1;
-    sqes[entry + 7] = 0;
-    sqes[entry + 8] = NAPS_OVER;
-    this.#isTimed = true;
   }
 
   #onLoopDue(data: number): void {
