@@ -4,10 +4,10 @@
 //
 // A turn begins when the event says that something has happened, or somebody asks for one; it hands over what has arrived,
 // lets the handler answer, submits the answers, and begins anew with what has come in the meantime. Then the thread sleeps in
-// the loop's poll, as it does without the lane; or it naps between arrivals (nap-rule.ts), and its timers are up to 2 ms late.
+// the loop's poll, as it does without the lane; or it naps between arrivals (arrival-rate.ts), and its timers are up to 2 ms late.
 
+import { ArrivalRate } from './arrival-rate.ts';
 import { type OwnedDescriptor, ownDescriptor } from './event-pipe.ts';
-import { NapRule } from './nap-rule.ts';
 import { Uring } from './uring.ts';
 import { NO_BUFFER } from './uring-layout.ts';
 import type { UringParts } from './uring-probe.ts';
@@ -48,7 +48,7 @@ export class UringLane {
   #bytes: Uint8Array = new Uint8Array(0);
   /** What to do once a connection that leaves has left. */
   readonly #afterLeaving = new Map<number, () => void>();
-  readonly #napRule = new NapRule();
+  readonly #arrivals = new ArrivalRate();
   #isInTurn = false;
   #isTurnDue = false;
   #isClosed = false;
@@ -70,7 +70,7 @@ export class UringLane {
 
   /** Begins to read from a connection's socket. */
   enter(connection: number, descriptor: number): void {
-    this.#napRule.countOpen();
+    this.#arrivals.countOpen();
     this.#states[connection] = LaneState.READING;
     this.#descriptors[connection] = descriptor;
     this.#batches[connection] = 0;
@@ -143,19 +143,19 @@ export class UringLane {
     this.#isInTurn = true;
     uring.wake();
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
-      const wasNapping = !uring.hasNext && this.#napRule.isOn;
+      const wasNapping = !uring.hasNext && this.#arrivals.isWorthWaiting;
       if (!uring.hasNext) this.#submit(wasNapping);
       else this.flush();
       if (!uring.hasNext && !wasNapping) break;
       let reads = 0;
       for (; uring.next(); reads++) this.#take();
       if (reads > 0) this.#handler.onTurn();
-      this.#napRule.countReads(reads);
+      this.#arrivals.countReads(reads);
       if (uring.takeLoopDue()) break;
     }
     this.flush();
     this.#isInTurn = false;
-    if (uring.hasNext || this.#napRule.isOn) this.#turnSoon();
+    if (uring.hasNext || this.#arrivals.isWorthWaiting) this.#turnSoon();
     else this.#sleep();
   };
 

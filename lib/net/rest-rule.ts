@@ -6,6 +6,8 @@
 // requests come seldom, or while turns are full anyway; and while connections are being made each turn makes one, so that
 // resting would only hold them up.
 
+import { ArrivalRate } from '../handles/arrival-rate.ts';
+
 /** The longest rest, in milliseconds; the system's timer adds about 0.05. */
 const MOST_MS = 0.1;
 
@@ -15,41 +17,26 @@ const WANTED_READS = 2;
 /** Reads of a turn from which on it was full enough. */
 const FULL_READS = 8;
 
-/** Reads a millisecond from which on resting begins, and below which it ends. */
-const BEGIN_RATE = 5;
-const END_RATE = 3;
-
-/** No rest this long after a connection was opened, in milliseconds. */
-const OPENING_MS = 20;
-
-/** The share of the latest turn in the average rate. */
-const AVERAGE_SHARE = 1 / 8;
-
 /** Owned by one acceptor, whose thread it puts to sleep. */
 export class RestRule {
-  readonly #now: () => number;
   readonly #rest: (ms: number) => void;
-  /** Reads a millisecond. */
-  #rate = 0;
-  #isOn = false;
-  #lastEndMs = 0;
-  #lastOpenMs = Number.NEGATIVE_INFINITY;
+  readonly #arrivals: ArrivalRate;
 
   /** @param now milliseconds of any clock that only goes forward @param rest blocks the thread so many milliseconds */
-  constructor(now: () => number = performance.now.bind(performance), rest: (ms: number) => void = blockThread) {
-    this.#now = now;
+  constructor(now?: () => number, rest: (ms: number) => void = blockThread) {
+    this.#arrivals = new ArrivalRate(now);
     this.#rest = rest;
   }
 
   /** Whether every turn's end is to be told: at this rate a rest may be worth it. */
   // HOT
   get isOn(): boolean {
-    return this.#isOn;
+    return this.#arrivals.isHigh;
   }
 
   /** A connection was opened. */
   countOpen(): void {
-    this.#lastOpenMs = this.#now();
+    this.#arrivals.countOpen();
   }
 
   /**
@@ -59,13 +46,9 @@ export class RestRule {
    */
   // HOT
   endTurn(newReads: number, turnReads: number): void {
-    const nowMs = this.#now();
-    const passedMs = Math.max(nowMs - this.#lastEndMs, 0.001);
-    this.#lastEndMs = nowMs;
-    this.#rate += (newReads / passedMs - this.#rate) * AVERAGE_SHARE;
-    this.#isOn = this.#rate >= (this.#isOn ? END_RATE : BEGIN_RATE);
-    if (!this.#isOn || turnReads >= FULL_READS || nowMs - this.#lastOpenMs < OPENING_MS) return;
-    this.#rest(Math.min(WANTED_READS / this.#rate, MOST_MS));
+    this.#arrivals.countReads(newReads);
+    if (turnReads >= FULL_READS || !this.#arrivals.isWorthWaiting) return;
+    this.#rest(Math.min(WANTED_READS / this.#arrivals.perMs, MOST_MS));
   }
 }
 

@@ -1,29 +1,29 @@
-// A thread naps for the next arrival only while arrivals are many, and not while connections are being made.
+// A thread waits for the next arrival only while arrivals are many, and not while connections are being made.
 
 import t from 'tap';
-import { NapRule } from '../../lib/handles/nap-rule.ts';
+import { ArrivalRate } from '../../lib/handles/arrival-rate.ts';
 
 /** A rule on a clock that moves only when told to. */
 class Clocked {
   nowMs = 1000;
-  readonly rule = new NapRule(() => this.nowMs);
+  readonly arrivals = new ArrivalRate(() => this.nowMs);
 
-  /** Rounds of so many reads, so many milliseconds apart. Returns whether it naps at their end. */
+  /** Rounds of so many reads, so many milliseconds apart. Returns whether a wait is worth it at their end. */
   rounds(count: number, reads: number, everyMs: number): boolean {
     for (let i = 0; i < count; i++) {
       this.nowMs += everyMs;
-      this.rule.countReads(reads);
+      this.arrivals.countReads(reads);
     }
-    return this.rule.isOn;
+    return this.arrivals.isWorthWaiting;
   }
 }
 
-t.test('no naps while requests come seldom', (t) => {
+t.test('no wait while requests come seldom', (t) => {
   t.notOk(new Clocked().rounds(100, 1, 0.25));
   t.end();
 });
 
-t.test('at some thousands a second it naps, be it one a round or many', (t) => {
+t.test('at some thousands a second it is worth it, be it one a round or many', (t) => {
   t.ok(new Clocked().rounds(100, 1, 0.15));
   t.ok(new Clocked().rounds(100, 50, 5));
   t.end();
@@ -37,7 +37,7 @@ t.test('it goes on a while when less comes, and ends when little does', (t) => {
   t.end();
 });
 
-t.test('naps that bring nothing end it', (t) => {
+t.test('waits that bring nothing end it', (t) => {
   const clocked = new Clocked();
   clocked.rounds(100, 10, 0.1);
   t.notOk(clocked.rounds(30, 0, 2));
@@ -47,8 +47,8 @@ t.test('naps that bring nothing end it', (t) => {
 t.test('not until 20 ms after a connection was opened', (t) => {
   const clocked = new Clocked();
   clocked.rounds(100, 1, 0.1);
-  clocked.rule.countOpen();
-  t.notOk(clocked.rule.isOn);
+  clocked.arrivals.countOpen();
+  t.notOk(clocked.arrivals.isWorthWaiting);
   t.notOk(clocked.rounds(190, 1, 0.1));
   t.ok(clocked.rounds(20, 1, 0.1));
   t.end();
