@@ -7,7 +7,7 @@
 // the loop's poll, as it does without the lane; or it naps between arrivals (arrival-rate.ts), and its timers are up to 2 ms late.
 
 import { ArrivalRate } from './arrival-rate.ts';
-import { type OwnedDescriptor, ownDescriptor } from './event-pipe.ts';
+import { type OwnedDescriptor, ownDescriptor } from './owned-descriptor.ts';
 import { Uring } from './uring.ts';
 import { NO_BUFFER } from './uring-layout.ts';
 import type { UringParts } from './uring-probe.ts';

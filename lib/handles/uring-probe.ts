@@ -1,7 +1,7 @@
 // Tries once, with real bytes, whether io_uring does here what the fast lane relies on: reads that go on by themselves, sends
 // that are done at once or told back, the end of a receive, and the event that wakes the loop.
 
-import { type OwnedDescriptor, openEventPipe } from './event-pipe.ts';
+import { type OwnedDescriptor, openEventPipe } from './owned-descriptor.ts';
 import { loadSystemCalls, type SystemCalls } from './system-calls.ts';
 import type { HandleParts } from './tcp-handle.ts';
 import { Uring } from './uring.ts';

@@ -16,7 +16,7 @@ import { type Transport, type TransportHandler, WriteOutcome } from '../../lib/n
 import { printSeed, seed, TestRandom } from '../packets/seed.ts';
 import { patternAt } from './byte-pattern.ts';
 import { sleep, waitFor } from './raw-client.ts';
-import type { PeersData } from './transport-peers.ts';
+import type { PeersData } from './transport-peers-worker.ts';
 
 /** More than kernels buffer in both directions. */
 const MOST_SENT = 64 * 1024 * 1024;
@@ -136,6 +136,7 @@ for (const [name, make] of Object.entries(makers)) {
       ['to the first', 'to the second'],
     );
     t.same(scribe.closed, []);
+    t.equal(scribe.turns > 0, transport.tellsTurns, 'the end of a turn is told, if it is promised');
   });
 
   t.test(`${name}: a peer that says goodbye still reads what it is answered, and then all is closed`, async (t) => {
@@ -350,6 +351,7 @@ for (const [name, make] of Object.entries(makers)) {
     await sleep(50);
     const most = fill(0, MOST_SENT);
     const filled = fill(1, WAITS === WriteOutcome.KEPT ? MOST_SENT : most - MAX_QUEUED_BYTES / 2);
+    t.ok(most < MOST_SENT && filled < MOST_SENT, 'at some point the kernels have had enough');
     // As the acceptor does it: a part of a larger buffer, written anew after every write that was not kept.
     const buffer = Buffer.alloc(64);
     for (let value = 2; value < 12; value++) {
@@ -371,7 +373,10 @@ for (const [name, make] of Object.entries(makers)) {
 
   /** Runs peers in a thread of their own, and returns what each of them says at the end. */
   const play = async (t: Test, data: PeersData): Promise<number[]> => {
-    const worker = new Worker(new URL('./transport-peers.ts', import.meta.url), { workerData: data, execArgv: [] });
+    const worker = new Worker(new URL('./transport-peers-worker.ts', import.meta.url), {
+      workerData: data,
+      execArgv: [],
+    });
     t.teardown(() => worker.terminate());
     const [results] = await once(worker, 'message');
     return results;
