@@ -102,7 +102,7 @@ export class UringLane {
   flush(): void {
     if (!this.#uring.hasPending || this.#isClosed) return;
     this.#submit(false);
-    if (!this.#isInTurn && this.#uring.hasNext) this.#turnSoon();
+    if (!this.#isInTurn && this.#uring.waiting > 0) this.#turnSoon();
   }
 
   /** Ends reading; what was written leaves. Close the socket next. */
@@ -143,25 +143,27 @@ export class UringLane {
     this.#isInTurn = true;
     uring.wake();
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
-      const wasNapping = !uring.hasNext && this.#arrivals.isWorthWaiting;
-      if (!uring.hasNext) this.#submit(wasNapping);
+      const wasNapping = uring.waiting === 0 && this.#arrivals.isWorthWaiting;
+      if (uring.waiting === 0) this.#submit(wasNapping);
       else this.flush();
-      if (!uring.hasNext && !wasNapping) break;
-      let reads = 0;
-      for (; uring.next(); reads++) this.#take();
+      // Not what comes meanwhile: under load there might be no end to it.
+      const reads = uring.waiting;
+      if (reads === 0 && !wasNapping) break;
+      for (let left = reads; left > 0; left--) this.#take();
       if (reads > 0) this.#handler.onTurn();
       this.#arrivals.countReads(reads);
       if (uring.takeLoopDue()) break;
     }
     this.flush();
     this.#isInTurn = false;
-    if (uring.hasNext || this.#arrivals.isWorthWaiting) this.#turnSoon();
+    if (uring.waiting > 0 || this.#arrivals.isWorthWaiting) this.#turnSoon();
     else this.#sleep();
   };
 
   // HOT
   #take(): void {
     const uring = this.#uring;
+    uring.next();
     const { connection, result, buffer, isMore } = uring;
     const isReading = this.#states[connection] === LaneState.READING;
     if (result > 0) {

@@ -16,6 +16,7 @@
 // Source: "Efficient IO with io_uring", Jens Axboe, 2019; io_uring_setup(2), io_uring_enter(2).
 
 import { BufferStock } from './buffer-stock.ts';
+import { CompletionBacklog } from './completion-backlog.ts';
 import type { SystemCalls } from './system-calls.ts';
 import {
   CQ_EVENT_DISABLED,
@@ -64,9 +65,6 @@ const COMPLETIONS = 4096;
 const RINGS_BYTES = 4 * CQE_WORDS * COMPLETIONS + 4 * ENTRIES + 512;
 const ENTRIES_BYTES = 4 * SQE_WORDS * ENTRIES;
 
-/** Room for completions that wait for their turn, to begin with; three words each. */
-const BACKLOG_WORDS = 3 * 1024;
-
 /** In the low bits of user_data, below the connection. */
 const Kind = { RECEIVE: 0, SEND: 1, CANCEL: 2, LOOP: 3 } as const;
 const KIND_BITS = 2;
@@ -108,10 +106,7 @@ export class Uring {
   readonly #cqes: number;
   #tail = 0;
   #pending = 0;
-  /** Completions that are here and not yet asked for: user_data, result and flags of each. */
-  #backlog = new Int32Array(BACKLOG_WORDS);
-  #backlogStart = 0;
-  #backlogEnd = 0;
+  readonly #backlog = new CompletionBacklog();
   readonly #stock: BufferStock;
   readonly #loopPoll: number;
   #isWatchingLoop = false;
@@ -197,10 +192,10 @@ export class Uring {
     return this.#pending > 0;
   }
 
-  /** Whether `next` has something to bring. */
+  /** How many completions `next` has to bring. */
   // HOT
-  get hasNext(): boolean {
-    return this.#backlogStart < this.#backlogEnd;
+  get waiting(): number {
+    return this.#backlog.length;
   }
 
   /** Hands over what is queued, and brings in what has happened. @throws Error if the kernel does not take it */
@@ -244,19 +239,13 @@ export class Uring {
   /** Brings the next completion of a receive into the fields. False if there is none. */
   // HOT
   next(): boolean {
-    const place = this.#backlogStart;
-    if (place === this.#backlogEnd) {
-      this.#backlogStart = 0;
-      this.#backlogEnd = 0;
-      return false;
-    }
     const backlog = this.#backlog;
-    const flags = backlog[place + 2];
-    this.connection = backlog[place] >>> KIND_BITS;
-    this.result = backlog[place + 1];
+    if (!backlog.take()) return false;
+    const { data, result, flags } = backlog;
+    this.connection = data >>> KIND_BITS;
+    this.result = result;
     this.isMore = (flags & CQE_MORE) !== 0;
     this.buffer = flags >>> CQE_BUFFER_SHIFT;
-    this.#backlogStart = place + 3;
     return true;
   }
 
@@ -329,7 +318,7 @@ export class Uring {
       const result = words[place + 2];
       const kind = data & ((1 << KIND_BITS) - 1);
       head = (head + 1) | 0;
-      if (kind === Kind.RECEIVE) this.#append(data, result, words[place + 3]);
+      if (kind === Kind.RECEIVE) this.#backlog.append(data, result, words[place + 3]);
       else if (kind === Kind.LOOP) this.#onLoopDue(data);
       if (kind !== Kind.SEND) continue;
       // Who is told may submit again, and then takes completions from here on.
@@ -344,22 +333,6 @@ export class Uring {
     this.#isLoopDue = true;
     if (data === LOOP_READY) this.#isWatchingLoop = false;
     else this.#isTimed = false;
-  }
-
-  // HOT
-  #append(data: number, result: number, flags: number): void {
-    const place = this.#backlogEnd;
-    if (place === this.#backlog.length) this.#growBacklog();
-    this.#backlog[place] = data;
-    this.#backlog[place + 1] = result;
-    this.#backlog[place + 2] = flags;
-    this.#backlogEnd = place + 3;
-  }
-
-  #growBacklog(): void {
-    const grown = new Int32Array(this.#backlog.length * 2);
-    grown.set(this.#backlog);
-    this.#backlog = grown;
   }
 
   #locate(bytes: Uint8Array): void {

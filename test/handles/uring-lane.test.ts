@@ -1,0 +1,53 @@
+// A fast lane by itself, over pairs of sockets: how long a turn of it may be.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
+import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
+import { UringLane } from '../../lib/handles/uring-lane.ts';
+import { probeUring } from '../../lib/handles/uring-probe.ts';
+
+const parts = await probeUring(loadHandleParts());
+const skip = typeof parts === 'string' && `io_uring cannot be used here: ${parts}`;
+
+/** Exchanges after which a test that goes wrong gives up. */
+const MOST_EXCHANGES = 200_000;
+
+t.test('timers are served while every read of a turn brings the next', { skip }, async (t) => {
+  if (typeof parts === 'string') return;
+  const calls = loadSystemCalls();
+  const ends = calls.makeSocketPair();
+  let exchanges = 0;
+  let isOver = false;
+  const lane: UringLane = new UringLane(
+    {
+      onData(connection, bytes, length) {
+        exchanges++;
+        if (isOver || exchanges > MOST_EXCHANGES) return;
+        // Bytes of its own: so the write is handed over before the next read of this turn is taken.
+        const copy = Buffer.from(bytes.subarray(0, length));
+        lane.prepare(connection, copy);
+        lane.write(connection, copy, 0, length);
+        lane.flush();
+      },
+      onTurn: () => {},
+      onEnd: () => {},
+      onUnsent: () => t.fail('there is room for it'),
+    },
+    parts,
+    2,
+  );
+  t.teardown(() => {
+    lane.close();
+    for (const end of ends) calls.close(end);
+  });
+  for (const connection of [0, 1]) lane.enter(connection, ends[connection]);
+  const ball = Buffer.from('ball');
+  lane.prepare(0, ball);
+  lane.write(0, ball, 0, ball.length);
+  lane.flush();
+  await sleep(20);
+  isOver = true;
+  t.ok(exchanges > 0, 'they did answer each other');
+  t.ok(exchanges < MOST_EXCHANGES, `the timer was served after ${exchanges} exchanges`);
+});
