@@ -53,15 +53,18 @@ export class UringLane {
   #isTurnDue = false;
   #isClosed = false;
 
-  /** @param capacity connections at the most @throws Error if the kernel refuses a ring */
-  constructor(handler: LaneHandler, parts: UringParts, capacity: number) {
+  /**
+   * @param capacity connections at the most @param napMs how late naps may make the thread's timers, in milliseconds
+   * @throws Error if the kernel refuses a ring
+   */
+  constructor(handler: LaneHandler, parts: UringParts, capacity: number, napMs?: number) {
     this.#handler = handler;
     this.#states = new Uint8Array(capacity);
     this.#descriptors = new Int32Array(capacity);
     this.#starts = new Int32Array(capacity);
     this.#ends = new Int32Array(capacity);
     this.#batches = new Int32Array(capacity);
-    this.#uring = new Uring(parts.calls, (connection, result) => this.#onUnsent(connection, result));
+    this.#uring = new Uring(parts.calls, (connection, result) => this.#onUnsent(connection, result), napMs);
     // Sockets that it reads from would outlive a thread that is ended from outside.
     this.#ring = ownDescriptor(this.#uring.descriptor);
     this.#event = parts.openEvent(this.#uring.event, () => this.#turn());
@@ -95,6 +98,12 @@ export class UringLane {
     this.#ends[connection] = end;
     this.#batches[connection] = this.#batch;
     this.#uring.send(connection, this.#descriptors[connection], bytes, start, end);
+  }
+
+  /** Whether the handler is being told: a `flush` follows by itself. */
+  // HOT
+  get isInTurn(): boolean {
+    return this.#isInTurn;
   }
 
   /** Hands all writes to the kernel; what it does not take has been told when this returns. */

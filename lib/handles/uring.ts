@@ -73,8 +73,8 @@ const KIND_BITS = 2;
 const LOOP_READY = Kind.LOOP;
 const NAPS_OVER = (1 << KIND_BITS) | Kind.LOOP;
 
-/** How long the event loop may be kept waiting by naps for its timers: 2 ms. */
-const NAP_NANOSECONDS = 2_000_000n;
+/** How long the event loop may be kept waiting by naps for its timers, if nobody says otherwise. */
+const NAP_MS = 2;
 
 /** Tries a call that the kernel refuses for the moment so often. */
 const MOST_TRIES = 1000;
@@ -123,9 +123,10 @@ export class Uring {
 
   /**
    * @param onUnsent a send was not done, or not wholly: how many bytes were sent, or a negative error. Called inside `submit`.
+   * @param napMs how long the event loop may be kept waiting by naps for its timers, in milliseconds
    * @throws Error if the kernel does not have what is needed, or refuses it
    */
-  constructor(calls: SystemCalls, onUnsent: (connection: number, result: number) => void) {
+  constructor(calls: SystemCalls, onUnsent: (connection: number, result: number) => void, napMs = NAP_MS) {
     this.#calls = calls;
     this.#onUnsent = onUnsent;
     this.#loopPoll = calls.findLoopPoll();
@@ -152,7 +153,7 @@ export class Uring {
       calls.close(this.event);
       throw error;
     }
-    this.#nap[1] = NAP_NANOSECONDS;
+    this.#nap[1] = BigInt(napMs * 1_000_000);
     [this.#napLow, this.#napHigh] = calls.addressOf(this.#nap);
     this.wake();
   }
@@ -211,7 +212,7 @@ export class Uring {
 
   /**
    * The same, and if nothing has happened yet, blocks the thread until something does: here, or in the thread's event loop,
-   * which then is due; at most NAP_NANOSECONDS.
+   * which then is due; at most as long as naps may last.
    */
   // HOT
   submitAndNap(): void {
