@@ -1,9 +1,15 @@
 // The connections of a load engine over Node's bare TCP handles: for IPv4 addresses, at a fraction of a socket's cost. The
-// load client shares the machine with the server in most tests, so what it costs is part of everybody's result.
+// load client shares the machine with the server in most tests, so what it costs is part of everybody's result. With an
+// io_uring reads and writes go through a fast lane; the handle connects, queues what the server does not take, and closes.
 
 import type { HandleParts, HandleRequest, TcpHandle, WriteRequest } from '../../lib/handles/tcp-handle.ts';
+import { type LaneHandler, UringLane } from '../../lib/handles/uring-lane.ts';
+import type { UringParts } from '../../lib/handles/uring-probe.ts';
 import { ViewCache } from '../../lib/handles/view-cache.ts';
 import type { LinkHandler, LinkTarget, LoadLinks } from './load-links.ts';
+
+/** How late naps may make the thread's timers, in milliseconds: no more than the open loop's own pace. */
+const NAP_MS = 1;
 
 /** Bytes read at once; one buffer serves every connection. */
 const READ_BYTES = 64 * 1024;
@@ -15,13 +21,18 @@ export class HandleLinks implements LoadLinks {
   readonly #handles: (TcpHandle | undefined)[] = [];
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #views = new ViewCache();
+  readonly #lane: UringLane | undefined;
+  /** By index, with the lane: 1 while the handle has something queued. */
+  readonly #isQueued: Uint8Array;
+  #isFlushDue = false;
   /** For the next write; a new one is made only when a write has kept it. */
   #request: WriteRequest;
   readonly #onRead: TcpHandle['onread'];
   readonly #onConnected: HandleRequest['oncomplete'];
   readonly #onClosed: (this: TcpHandle) => void;
 
-  constructor(handler: LinkHandler, parts: HandleParts) {
+  /** @param capacity connections at the most @param uring for the fast lane */
+  constructor(handler: LinkHandler, parts: HandleParts, capacity: number, uring?: UringParts | undefined) {
     this.#handler = handler;
     this.#parts = parts;
     this.#request = new parts.WriteRequest();
@@ -36,9 +47,12 @@ export class HandleLinks implements LoadLinks {
       else if (length < 0) destroy(this.index);
     };
     this.#onConnected = (status, handle) => this.#begin(handle, status);
+    const gone = (index: number) => this.#gone(index);
     this.#onClosed = function onClosed(this: TcpHandle): void {
-      handler.onClose(this.index);
+      gone(this.index);
     };
+    this.#isQueued = new Uint8Array(capacity);
+    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity, NAP_MS);
   }
 
   connect(index: number, { host, port, localAddress }: LinkTarget): void {
@@ -53,8 +67,10 @@ export class HandleLinks implements LoadLinks {
 
   // HOT
   write(index: number, bytes: Uint8Array, start: number, end: number): boolean {
+    this.#lane?.prepare(index, bytes);
     const handle = this.#handles[index];
     if (handle === undefined) return true;
+    if (this.#lane !== undefined) return this.#writeInLane(this.#lane, index, handle, bytes, start, end);
     const { state } = this.#parts;
     const view = this.#views.get(bytes, start, end);
     if (handle.writeBuffer(this.#request, view) < 0) {
@@ -72,7 +88,74 @@ export class HandleLinks implements LoadLinks {
     const handle = this.#handles[index];
     if (handle === undefined) return;
     this.#handles[index] = undefined;
+    this.#lane?.leave(index);
     handle.close(this.#onClosed);
+  }
+
+  flush(): void {
+    this.#lane?.flush();
+  }
+
+  close(): void {
+    this.#lane?.close();
+  }
+
+  // HOT
+  #writeInLane(
+    lane: UringLane,
+    index: number,
+    handle: TcpHandle,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    if (this.#isQueued[index] === 1) {
+      this.#queue(index, handle, Uint8Array.prototype.slice.call(bytes, start, end));
+      return true;
+    }
+    lane.write(index, bytes, start, end);
+    if (!lane.isInTurn && !this.#isFlushDue) {
+      this.#isFlushDue = true;
+      setImmediate(this.#flushWhenDue);
+    }
+    return false;
+  }
+
+  readonly #flushWhenDue = (): void => {
+    this.#isFlushDue = false;
+    this.flush();
+  };
+
+  #queue(index: number, handle: TcpHandle, bytes: Uint8Array): void {
+    const { WriteRequest } = this.#parts;
+    const request = new WriteRequest();
+    request.bytes = bytes;
+    request.oncomplete = () => {
+      if (this.#handles[index] === handle && handle.writeQueueSize === 0) this.#isQueued[index] = 0;
+    };
+    if (handle.writeBuffer(request, bytes) < 0) this.destroy(index);
+    else this.#isQueued[index] = handle.writeQueueSize === 0 ? 0 : 1;
+  }
+
+  #gone(index: number): void {
+    if (this.#lane === undefined) this.#handler.onClose(index);
+    else this.#lane.afterLeaving(index, () => this.#handler.onClose(index));
+  }
+
+  #makeLaneHandler(): LaneHandler {
+    const handler = this.#handler;
+    return {
+      // HOT
+      onData: (index, bytes, length) => handler.onData(index, bytes, length),
+      onTurn: () => handler.onTurn(),
+      onEnd: (index) => this.destroy(index),
+      onUnsent: (index, rest, error) => {
+        const handle = this.#handles[index];
+        if (handle === undefined) return;
+        if (error < 0) this.destroy(index);
+        else this.#queue(index, handle, rest);
+      },
+    };
   }
 
   #begin(handle: TcpHandle, status: number): void {
@@ -83,6 +166,12 @@ export class HandleLinks implements LoadLinks {
       return;
     }
     handle.setNoDelay(true);
+    if (this.#lane !== undefined) {
+      this.#isQueued[index] = 0;
+      this.#lane.enter(index, handle.fd);
+      this.#handler.onConnect(index);
+      return;
+    }
     handle.useUserBuffer(this.#readBuffer);
     handle.onread = this.#onRead;
     if (handle.readStart() < 0) this.destroy(index);

@@ -7,6 +7,7 @@ import { isIPv4 } from 'node:net';
 import type { JsHistogram } from 'hdr-histogram-js';
 import { signToken, type TokenKey } from '../../lib/access/token.ts';
 import type { HandleParts } from '../../lib/handles/tcp-handle.ts';
+import type { UringParts } from '../../lib/handles/uring-probe.ts';
 import { encodeLatency } from '../../lib/monitor/latency-coding.ts';
 import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseconds.ts';
 
@@ -37,8 +38,20 @@ const RETRY_MS = 1000;
 /** How long the token of a login is good, in seconds: it is shown at once. */
 const TOKEN_SECONDS = 3600;
 
+/** Open loop: shakes that are sent, or passed over, before answers are taken again. */
+const SHAKES_AT_ONCE = 256;
+
 /** Bytes of requests written before the buffer is used again. */
 const WRITE_BYTES = 64 * 1024;
+
+/** What an engine may work with, where it is there. */
+export interface LoadEngineParts {
+  /** Node's bare handles, and io_uring, where they work. */
+  handles?: HandleParts | undefined;
+  uring?: UringParts | undefined;
+  /** See tokenKeys. */
+  key?: TokenKey | undefined;
+}
 
 export class LoadEngine implements FrameSink, LinkHandler {
   readonly totals: LoadTotals = emptyTotals();
@@ -76,6 +89,11 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #isShaking = false;
   #isEnding = false;
   #pace: NodeJS.Timeout | undefined;
+  /** When shakes were sent last, in Unix microseconds. */
+  #pacedUs = 0;
+  /** Whether more was due then than was sent. */
+  #isBehind = false;
+  #isCatchingUp = false;
   /** Closed loop: shakes to send when the present chunk has been read. */
   #shakesToSend = 0;
 
@@ -85,13 +103,13 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #sameLatencyUs = 0;
   #sameLatencies = 0;
 
-  /** @param users the part of the users that this thread has @param handles Node's bare handles, where they work @param key see tokenKeys */
-  constructor(options: LoadOptions, users: UserRange, handles?: HandleParts, key?: TokenKey) {
+  /** @param users the part of the users that this thread has */
+  constructor(options: LoadOptions, users: UserRange, { handles, uring, key }: LoadEngineParts = {}) {
     const count = countUsers(users);
     this.#key = key;
     const takesHandles =
       handles !== undefined && options.tls === undefined && options.targets.every(({ host }) => isIPv4(host));
-    this.#links = takesHandles ? new HandleLinks(this, handles) : new SocketLinks(this, options.tls);
+    this.#links = takesHandles ? new HandleLinks(this, handles, count, uring) : new SocketLinks(this, options.tls);
     this.#count = count;
     this.#options = { ...options };
     this.#users = users;
@@ -136,9 +154,11 @@ export class LoadEngine implements FrameSink, LinkHandler {
    * is. Replies and notices are still taken, and packets grabbed.
    */
   stopShaking(): void {
-    if (this.#pace !== undefined) this.#shakeDue(Number.POSITIVE_INFINITY);
+    if (this.#pace !== undefined) this.#shakeDue(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
     clearInterval(this.#pace);
+    this.#pace = undefined;
     this.#isShaking = false;
+    this.#links.flush();
   }
 
   /** What was timed since the last call, encoded. */
@@ -160,6 +180,7 @@ export class LoadEngine implements FrameSink, LinkHandler {
   end(): void {
     this.#isEnding = true;
     for (let index = 0; index < this.#count; index++) this.#links.destroy(index);
+    this.#links.close();
   }
 
   // HOT
@@ -226,6 +247,13 @@ export class LoadEngine implements FrameSink, LinkHandler {
     if (this.#shakesToSend > 0 && this.#quietUntilMs[index] === 0) this.#writeShakes(index, this.#shakesToSend);
   }
 
+  /** While answers come the open loop shakes up to ten times in its pace: closer to when it is due, for little more. */
+  // HOT
+  onTurn(): void {
+    if (this.#pace === undefined) return;
+    if (this.#isBehind || this.#readUs - this.#pacedUs >= this.#options.paceMs * 100) this.#shakeAFew();
+  }
+
   #connect(index: number): void {
     const { targets, population } = this.#options;
     const { host, port } = targets[index % targets.length];
@@ -236,7 +264,28 @@ export class LoadEngine implements FrameSink, LinkHandler {
   }
 
   #keepPace(): void {
-    this.#pace ??= setInterval(() => this.#shakeDue(nowUs() / 1000), this.#options.paceMs);
+    this.#pace ??= setInterval(this.#keepUp, this.#options.paceMs);
+  }
+
+  /** Open loop: sends what is due by now; if that is much, answers are taken in between. */
+  readonly #keepUp = (): void => {
+    if (this.#pace === undefined) return;
+    this.#shakeAFew();
+    this.#links.flush();
+    if (!this.#isBehind || this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    setImmediate(this.#catchUp);
+  };
+
+  readonly #catchUp = (): void => {
+    this.#isCatchingUp = false;
+    this.#keepUp();
+  };
+
+  // HOT
+  #shakeAFew(): void {
+    this.#pacedUs = nowUs();
+    this.#isBehind = this.#shakeDue(this.#pacedUs / 1000, SHAKES_AT_ONCE);
   }
 
   // HOT
@@ -414,16 +463,18 @@ export class LoadEngine implements FrameSink, LinkHandler {
     this.#write(index, place);
   }
 
-  /** Open loop: sends what is due by a moment. */
+  /** Open loop: sends what is due by a moment, `most` of it. Returns whether there may be more. */
   // HOT
-  #shakeDue(nowMs: number): void {
+  #shakeDue(nowMs: number, most: number): boolean {
     const [first, last] = this.#users;
     const schedule = this.#schedule;
     const { giveUpMs = Number.POSITIVE_INFINITY, mostUnanswered = Number.POSITIVE_INFINITY } = this.#options;
     // The caller's moment may lie ahead of our clock: see stopShaking.
     const clockMs = Math.min(nowMs, nowUs() / 1000);
     const tooLateMs = clockMs - giveUpMs;
-    for (let userId = schedule.takeDue(nowMs); userId !== NOBODY; userId = schedule.takeDue(nowMs)) {
+    for (let left = most; left > 0; left--) {
+      const userId = schedule.takeDue(nowMs);
+      if (userId === NOBODY) return false;
       if (userId < first || userId > last) continue;
       const index = userId - first;
       if (
@@ -441,6 +492,7 @@ export class LoadEngine implements FrameSink, LinkHandler {
       this.totals.sent++;
       this.#write(index, place);
     }
+    return true;
   }
 
   /** Makes room for `length` bytes of requests. */

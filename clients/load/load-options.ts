@@ -17,7 +17,10 @@ export interface LoadOptions {
   pipeline: number;
   /** How long to shake, in seconds. */
   durationSeconds: number;
-  /** Open loop: how often it looks what is due, in milliseconds. Many clients on one machine look less often. */
+  /**
+   * Open loop: how often it looks what is due, in milliseconds; while answers come, up to ten times as often. Many clients on
+   * one machine look less often.
+   */
   paceMs: number;
   /** Open loop: a shake that was due so long ago is not sent any more, in milliseconds; left out, it is sent however late. */
   giveUpMs?: number;

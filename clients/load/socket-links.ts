@@ -52,6 +52,10 @@ export class SocketLinks implements LoadLinks {
     return socket.writableLength === 0;
   }
 
+  flush(): void {}
+
+  close(): void {}
+
   destroy(index: number): void {
     this.#sockets[index]?.destroy();
   }

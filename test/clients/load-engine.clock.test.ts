@@ -28,6 +28,24 @@ t.test('a shake that is sent late counts from when it was due', async (t) => {
   t.ok(half > 40_000, `two in five were due while the thread stood still: ${half} us`);
 });
 
+t.test('what has become due meanwhile is not sent at one go: answers are taken in between', async (t) => {
+  const server = await FakeServer.start(t);
+  const options = optionsFor(server, { qps: 10_000 });
+  const engine = new LoadEngine(options, options.users);
+  t.teardown(() => engine.end());
+  engine.connectAll();
+  await waitFor('the users to be connected', () => engine.totals.connected === 10);
+  const fromMs = Date.now() - 2000;
+  engine.startShaking(fromMs, fromMs + 2000);
+  let sentAtFirstAnswer = 0;
+  await waitFor('all of it', () => {
+    if (engine.totals.answered > 0) sentAtFirstAnswer ||= engine.totals.sent;
+    return engine.totals.answered === 20_000;
+  });
+  engine.stopShaking();
+  t.ok(sentAtFirstAnswer < 10_000, `${sentAtFirstAnswer} were sent before the first answer was taken`);
+});
+
 t.test('shakes are due by the clock of the test, and the last of them are not forgotten', async (t) => {
   // As if the wall clock had been set forward by half a second since this process started.
   const { now } = performance;

@@ -21,7 +21,7 @@ const KEY: TokenKey = { id: 'test', secret: Buffer.alloc(32, 1) };
 
 /** An engine on this thread, connected; it ends with the test. */
 async function connect(t: Test, options: LoadOptions, key?: TokenKey): Promise<LoadEngine> {
-  const engine = new LoadEngine(options, options.users, undefined, key);
+  const engine = new LoadEngine(options, options.users, { key });
   t.teardown(() => engine.end());
   engine.connectAll();
   await waitFor('the users to be connected', () => engine.totals.connected === options.users[1] - options.users[0] + 1);

@@ -1,4 +1,4 @@
-// The load client's connections, over handles and over sockets alike: made, used, lost, refused, each told once.
+// The load client's connections, over io_uring, handles and sockets alike: made, used, lost, refused, each told once.
 
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
@@ -8,10 +8,19 @@ import type { LinkHandler, LoadLinks } from '../../clients/load/load-links.ts';
 import { localAddressOf } from '../../clients/load/load-options.ts';
 import { SocketLinks } from '../../clients/load/socket-links.ts';
 import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
+import { probeUring } from '../../lib/handles/uring-probe.ts';
 import { waitFor } from '../net/raw-client.ts';
 
+/** Indexes in these tests are below it. */
+const CAPACITY = 100;
+
+const handles = loadHandleParts();
+const uring = await probeUring(handles);
+if (typeof uring === 'string') t.comment(`not tried with io_uring: ${uring}`);
+
 const makers: Record<string, (handler: LinkHandler) => LoadLinks> = {
-  handles: (handler) => new HandleLinks(handler, loadHandleParts()),
+  ...(typeof uring === 'object' && { uring: (handler) => new HandleLinks(handler, handles, CAPACITY, uring) }),
+  handles: (handler) => new HandleLinks(handler, handles, CAPACITY),
   sockets: (handler) => new SocketLinks(handler),
 };
 
@@ -29,6 +38,8 @@ class Scribe implements LinkHandler {
     this.text += `${index}:${Buffer.from(bytes.subarray(0, length))} `;
   }
 
+  onTurn(): void {}
+
   onClose(index: number): void {
     this.closed.push(index);
   }
@@ -43,6 +54,9 @@ async function listen(t: Test, onSocket: (socket: Socket) => void): Promise<numb
 }
 
 for (const [name, make] of Object.entries(makers)) {
+  /** What a write says that the kernel would take: with io_uring the bytes wait for the flush. */
+  const IS_DONE = name !== 'uring';
+
   t.test(`${name}: connects from the address asked for, and bytes go both ways`, async (t) => {
     const froms: string[] = [];
     const port = await listen(t, (socket) => {
@@ -63,13 +77,15 @@ for (const [name, make] of Object.entries(makers)) {
         ['127.0.0.1', '127.0.0.9'],
       ],
     );
-    t.equal(links.write(5, Buffer.from('..shake..'), 2, 7), true);
+    t.equal(links.write(5, Buffer.from('..shake..'), 2, 7), IS_DONE);
+    links.flush();
     await waitFor('the echo', () => scribe.text === '5:shake ');
     links.destroy(3);
     links.destroy(3);
     links.destroy(5);
     await waitFor('the closes', () => scribe.closed.length === 2);
     t.same(scribe.closed.sort(), [3, 5]);
+    links.close();
   });
 
   t.test(`${name}: a server that closes, and one that is not there, are told once`, async (t) => {
@@ -81,6 +97,7 @@ for (const [name, make] of Object.entries(makers)) {
     links.connect(1, { host: '127.0.0.1', port: 1, localAddress: undefined });
     await waitFor('the refusal', () => scribe.closed.length === 2);
     t.same([scribe.connected, scribe.closed], [[0], [0, 1]]);
+    links.close();
   });
 
   t.test(`${name}: bytes that the kernel does not take at once arrive all the same`, async (t) => {
@@ -103,6 +120,7 @@ for (const [name, make] of Object.entries(makers)) {
     await waitFor('all of them', () => received === large.length);
     links.destroy(0);
     await waitFor('the close', () => scribe.closed.length === 1);
+    links.close();
   });
 }
 

@@ -209,8 +209,7 @@ t.test('users without a token are counted as refused, and never connected', asyn
         ...keys,
       },
       [0, 1],
-      undefined,
-      keys.tokenKeys === undefined ? undefined : readTokenKeys(keys.tokenKeys)[0],
+      { key: keys.tokenKeys === undefined ? undefined : readTokenKeys(keys.tokenKeys)[0] },
     );
     engine.connectAll();
     await waitFor('two refusals', () => engine.totals.refusedLogins >= 2);

@@ -25,7 +25,7 @@ function report(): void {
 
 async function connect(options: LoadOptions): Promise<void> {
   const handles = await probeHandles();
-  engine = new LoadEngine(options, options.users, typeof handles === 'object' ? handles : undefined);
+  engine = new LoadEngine(options, options.users, { handles: typeof handles === 'object' ? handles : undefined });
   reports = setInterval(report, REPORT_MS);
   const watch = setInterval(() => {
     if (engine!.totals.connected < countUsers(options.users)) return;
