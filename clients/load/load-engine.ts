@@ -249,9 +249,10 @@ export class LoadEngine implements FrameSink, LinkHandler {
 
   /** While answers come the open loop shakes up to ten times in its pace: closer to when it is due, for little more. */
   // HOT
-  onTurn(): void {
-    if (this.#pace === undefined) return;
+  onTurn(): boolean {
+    if (this.#pace === undefined) return true;
     if (this.#isBehind || this.#readUs - this.#pacedUs >= this.#options.paceMs * 100) this.#shakeAFew();
+    return !this.#isBehind;
   }
 
   #connect(index: number): void {
@@ -267,25 +268,25 @@ export class LoadEngine implements FrameSink, LinkHandler {
     this.#pace ??= setInterval(this.#keepUp, this.#options.paceMs);
   }
 
-  /** Open loop: sends what is due by now; if that is much, answers are taken in between. */
   readonly #keepUp = (): void => {
     if (this.#pace === undefined) return;
     this.#shakeAFew();
     this.#links.flush();
-    if (!this.#isBehind || this.#isCatchingUp) return;
-    this.#isCatchingUp = true;
-    setImmediate(this.#catchUp);
   };
 
   readonly #catchUp = (): void => {
     this.#isCatchingUp = false;
-    this.#keepUp();
+    if (this.#isBehind) this.#keepUp();
   };
 
+  /** Open loop: queues what is due by now; if that is much, answers are taken in between. */
   // HOT
   #shakeAFew(): void {
     this.#pacedUs = nowUs();
     this.#isBehind = this.#shakeDue(this.#pacedUs / 1000, SHAKES_AT_ONCE);
+    if (!this.#isBehind || this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    setImmediate(this.#catchUp);
   }
 
   // HOT

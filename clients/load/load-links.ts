@@ -6,8 +6,11 @@ export interface LinkHandler {
   onConnect(index: number): void;
   /** `length` bytes have arrived. They are only good during the call. */
   onData(index: number, bytes: Uint8Array, length: number): void;
-  /** Where many reads are taken together: they have all been told, and what is written now leaves with what they wrote. */
-  onTurn(): void;
+  /**
+   * Where many reads are taken together: they have all been told, and what is written now leaves with what they wrote. Returns
+   * whether to wait for the next read: not if there is more to write.
+   */
+  onTurn(): boolean;
   /** The connection is gone, or could not be made. */
   onClose(index: number): void;
 }

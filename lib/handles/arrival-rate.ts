@@ -39,6 +39,18 @@ export class ArrivalRate {
     return this.#isHigh;
   }
 
+  /** When a turn was counted last, in milliseconds of the clock. */
+  // HOT
+  get latestMs(): number {
+    return this.#lastMs;
+  }
+
+  /** The clock. */
+  // HOT
+  nowMs(): number {
+    return this.#now();
+  }
+
   /** Whether a wait is worth it: much arrives, and no connections are being made. */
   // HOT
   get isWorthWaiting(): boolean {

@@ -15,8 +15,11 @@ import type { UringParts } from './uring-probe.ts';
 /** What the owner is told. Connections are named by index. */
 export interface LaneHandler {
   onData(connection: number, bytes: Uint8Array, length: number): void;
-  /** All that has arrived by now has been handed over: answer, a `flush` follows. */
-  onTurn(): void;
+  /**
+   * All that has arrived by now has been handed over: answer, a `flush` follows. Returns whether the thread may wait for the
+   * next arrival: not if there is more to write.
+   */
+  onTurn(): boolean;
   /** Nothing more arrives: 0 is the end of the stream, below it an error. */
   onEnd(connection: number, status: number): void;
   /** The kernel did not take this much of a write, copied out; or a negative error ended it. */
@@ -26,8 +29,9 @@ export interface LaneHandler {
 /** What the lane does for a connection. */
 const LaneState = { FREE: 0, READING: 1, ENDED: 2, LEAVING: 3 } as const;
 
-/** Rounds of one turn before the loop sees to its timers and messages. */
+/** Rounds of one turn, and how long it goes on in milliseconds, before the loop sees to its timers and messages. */
 const ROUNDS_PER_TURN = 32;
+const TURN_MS = 2;
 
 const EAGAIN = -11;
 
@@ -151,17 +155,19 @@ export class UringLane {
     const uring = this.#uring;
     this.#isInTurn = true;
     uring.wake();
+    const beganMs = this.#arrivals.nowMs();
+    let mayNap = true;
     for (let round = 0; round < ROUNDS_PER_TURN; round++) {
-      const wasNapping = uring.waiting === 0 && this.#arrivals.isWorthWaiting;
+      const wasNapping = mayNap && uring.waiting === 0 && this.#arrivals.isWorthWaiting;
       if (uring.waiting === 0) this.#submit(wasNapping);
       else this.flush();
       // Not what comes meanwhile: under load there might be no end to it.
       const reads = uring.waiting;
       if (reads === 0 && !wasNapping) break;
       for (let left = reads; left > 0; left--) this.#take();
-      if (reads > 0) this.#handler.onTurn();
+      if (reads > 0) mayNap = this.#handler.onTurn();
       this.#arrivals.countReads(reads);
-      if (uring.takeLoopDue()) break;
+      if (uring.takeLoopDue() || this.#arrivals.latestMs - beganMs > TURN_MS) break;
     }
     this.flush();
     this.#isInTurn = false;

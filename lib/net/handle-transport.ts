@@ -235,7 +235,10 @@ export class HandleTransport implements Transport {
       // HOT
       onData: (connection, bytes, length) => handler.onData(connection, bytes, length),
       // HOT
-      onTurn: () => handler.onTurn(),
+      onTurn: () => {
+        handler.onTurn();
+        return true;
+      },
       onEnd: (connection, status) => {
         const handle = this.#handles[connection];
         if (handle !== undefined) this.#onEnd(handle, status === 0 ? UV_EOF : status);

@@ -38,7 +38,9 @@ class Scribe implements LinkHandler {
     this.text += `${index}:${Buffer.from(bytes.subarray(0, length))} `;
   }
 
-  onTurn(): void {}
+  onTurn(): boolean {
+    return true;
+  }
 
   onClose(index: number): void {
     this.closed.push(index);

@@ -30,7 +30,7 @@ t.test('timers are served while every read of a turn brings the next', { skip },
         lane.write(connection, copy, 0, length);
         lane.flush();
       },
-      onTurn: () => {},
+      onTurn: () => true,
       onEnd: () => {},
       onUnsent: () => t.fail('there is room for it'),
     },
