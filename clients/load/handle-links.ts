@@ -2,6 +2,7 @@
 // load client shares the machine with the server in most tests, so what it costs is part of everybody's result. With an
 // io_uring reads and writes go through a fast lane; the handle connects, queues what the server does not take, and closes.
 
+import type { SystemCalls } from '../../lib/handles/system-calls.ts';
 import type { HandleParts, HandleRequest, TcpHandle, WriteRequest } from '../../lib/handles/tcp-handle.ts';
 import { type LaneHandler, UringLane } from '../../lib/handles/uring-lane.ts';
 import type { UringParts } from '../../lib/handles/uring-probe.ts';
@@ -21,6 +22,7 @@ export class HandleLinks implements LoadLinks {
   readonly #handles: (TcpHandle | undefined)[] = [];
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #views = new ViewCache();
+  readonly #calls: SystemCalls | undefined;
   readonly #lane: UringLane | undefined;
   /** By index, with the lane: 1 while the handle has something queued. */
   readonly #isQueued: Uint8Array;
@@ -52,6 +54,7 @@ export class HandleLinks implements LoadLinks {
       gone(this.index);
     };
     this.#isQueued = new Uint8Array(capacity);
+    this.#calls = uring?.calls;
     this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity, NAP_MS);
   }
 
@@ -61,8 +64,7 @@ export class HandleLinks implements LoadLinks {
     this.#handles[index] = handle;
     const request = new this.#parts.ConnectRequest();
     request.oncomplete = this.#onConnected;
-    const isBound = localAddress === undefined || handle.bind(localAddress, 0) === 0;
-    if (!isBound || handle.connect(request, host, port) !== 0) this.destroy(index);
+    if (!this.#bind(handle, localAddress) || handle.connect(request, host, port) !== 0) this.destroy(index);
   }
 
   // HOT
@@ -98,6 +100,12 @@ export class HandleLinks implements LoadLinks {
 
   close(): void {
     this.#lane?.close();
+  }
+
+  /** @returns whether it worked */
+  #bind(handle: TcpHandle, localAddress: string | undefined): boolean {
+    if (localAddress === undefined) return true;
+    return (this.#calls === undefined || openLate(handle, this.#calls)) && handle.bind(localAddress, 0) === 0;
   }
 
   // HOT
@@ -181,3 +189,16 @@ export class HandleLinks implements LoadLinks {
 
 /** A write that failed is followed by a read that fails. */
 function onWritten(): void {}
+
+/** Gives a handle a socket whose port is chosen when it connects. Returns whether there was one. */
+function openLate(handle: TcpHandle, calls: SystemCalls): boolean {
+  let descriptor: number;
+  try {
+    descriptor = calls.makeTcpSocket();
+  } catch {
+    return false;
+  }
+  if (handle.open(descriptor) === 0) return true;
+  calls.close(descriptor);
+  return false;
+}

@@ -19,7 +19,11 @@ const MAP_PRIVATE_ANONYMOUS = 0x22;
 const MAP_FAILED = 0xffff_ffff_ffff_ffffn;
 const EFD_CLOEXEC_NONBLOCK = 0x80800;
 const AF_UNIX = 1;
+const AF_INET = 2;
 const SOCK_STREAM_NONBLOCK = 0x801;
+const SOCK_CLOEXEC = 0x80000;
+const IPPROTO_IP = 0;
+const IP_BIND_ADDRESS_NO_PORT = 24;
 
 const ENTER_GETEVENTS = 1;
 
@@ -40,6 +44,12 @@ export interface SystemCalls {
   findLoopPoll(): number;
   /** Two connected stream sockets that block nobody. @throws Error */
   makeSocketPair(): [number, number];
+  /**
+   * A TCP socket for IPv4 that gets its port when it connects, also if it is bound to an address before. A bind that chooses
+   * the port looks for one that nobody has whomever he talks to, and takes milliseconds when a third of them are in use.
+   * @throws Error
+   */
+  makeTcpSocket(): number;
   close(descriptor: number): void;
   /** Where bytes lie: low and high word. Good while they are alive, if they were made from an ArrayBuffer or are many. */
   addressOf(bytes: Uint8Array | Uint16Array | BigInt64Array): readonly [low: number, high: number];
@@ -58,6 +68,8 @@ export function loadSystemCalls(): SystemCalls {
     mmap,
     eventfd,
     socketpair,
+    socket,
+    setsockopt,
     close,
     __errno_location: errnoPlace,
     uv_backend_fd: findPoll,
@@ -66,6 +78,8 @@ export function loadSystemCalls(): SystemCalls {
     mmap: { arguments: ['pointer', 'uint64', 'int32', 'int32', 'int32', 'int64'], return: 'pointer' },
     eventfd: { arguments: ['uint32', 'int32'], return: 'int32' },
     socketpair: { arguments: ['int32', 'int32', 'int32', 'buffer'], return: 'int32' },
+    socket: { arguments: ['int32', 'int32', 'int32'], return: 'int32' },
+    setsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'], return: 'int32' },
     close: { arguments: ['int32'], return: 'int32' },
     __errno_location: { return: 'pointer' },
     uv_backend_fd: { arguments: ['pointer'], return: 'int32' },
@@ -98,6 +112,12 @@ export function loadSystemCalls(): SystemCalls {
       const pair = new Int32Array(2);
       check(socketpair(AF_UNIX, SOCK_STREAM_NONBLOCK, 0, pair), 'socketpair');
       return [pair[0], pair[1]];
+    },
+    makeTcpSocket: () => {
+      const descriptor = check(socket(AF_INET, SOCK_STREAM_NONBLOCK | SOCK_CLOEXEC, 0), 'socket');
+      const on = new Int32Array([1]);
+      check(setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, on, on.byteLength), 'setsockopt');
+      return descriptor;
     },
     close: (descriptor) => void close(descriptor),
     addressOf: (bytes) => {

@@ -32,6 +32,8 @@ export interface TcpHandle {
   readonly fd: number;
   /** Bytes that wait to be written. */
   readonly writeQueueSize: number;
+  /** Outgoing handles: takes over a socket. Returns 0 or a negative error. */
+  open(descriptor: number): number;
   /** Outgoing handles: binds to a local address, and connects. Returns 0 or a negative error. */
   bind(address: string, port: number): number;
   connect(request: HandleRequest, address: string, port: number): number;

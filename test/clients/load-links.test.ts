@@ -126,6 +126,23 @@ for (const [name, make] of Object.entries(makers)) {
   });
 }
 
+t.test(
+  'when no socket can be had for an address, that is told as a refusal',
+  { skip: typeof uring === 'string' },
+  async (t) => {
+    if (typeof uring === 'string') return;
+    const makeTcpSocket = () => {
+      throw new Error('socket fails: EMFILE');
+    };
+    const scribe = new Scribe();
+    const links = new HandleLinks(scribe, handles, CAPACITY, { ...uring, calls: { ...uring.calls, makeTcpSocket } });
+    links.connect(4, { host: '127.0.0.1', port: 1, localAddress: '127.0.0.9' });
+    await waitFor('the refusal', () => scribe.closed.length === 1);
+    t.same([scribe.connected, scribe.closed], [[], [4]]);
+    links.close();
+  },
+);
+
 t.test('a population spreads over loopback addresses, ten thousand users on each', (t) => {
   t.same([0, 9999, 10_000, 19_999, 20_000, 2_490_000, 2_500_000].map(localAddressOf), [
     undefined,
