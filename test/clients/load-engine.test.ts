@@ -90,19 +90,22 @@ for (const closed of [true, false]) {
         if (request.opcode !== Opcode.SHAKE) return;
         at.push(performance.now());
         if (at.length === 1) socket.write(slowDown);
-        if (at.length === 4) socket.write(extended(Opcode.SLOW_DOWN, { retryAfterMs: 1 }));
+        if (at.length === 6) socket.write(extended(Opcode.SLOW_DOWN, { retryAfterMs: 1 }));
       });
       const engine = await connect(t, optionsFor(server, { users: [0, 0], qps: 20, closed }), KEY);
       const fromMs = Date.now();
       engine.startShaking(fromMs, fromMs + 60_000);
       await waitFor('many shakes', () => at.length >= 10);
       engine.stopShaking();
-      // Room for how a busy machine hands over what came: the gaps are between arrivals.
-      t.ok(at[1] - at[0] > 300, `quiet for ${at[1] - at[0]} ms`);
-      t.ok(at[2] - at[1] > 75 && at[3] - at[2] > 75, 'then one in an interval');
+      // Room for how a busy machine hands over what came: the gaps are between arrivals, and what was sent before the engine
+      // heard of it comes all the same.
+      const gaps = at.slice(1).map((moment, i) => moment - at[i]);
+      const quiet = gaps.findIndex((gap) => gap > 300);
+      t.ok(quiet >= 0 && quiet < 3, `quiet after ${quiet + 1} shakes`);
+      t.ok(gaps[quiet + 1] > 75 && gaps[quiet + 2] > 75, 'then one in an interval');
       t.equal(engine.totals.unexpected, 0);
       if (!closed) t.ok(engine.totals.skipped >= 4, `${engine.totals.skipped} were not sent`);
-      t.ok(engine.totals.sent >= 10 && engine.totals.answered >= 9);
+      await waitFor('the answers', () => engine.totals.answered >= 9);
     },
   );
 }
