@@ -2,10 +2,11 @@
 // load client shares the machine with the server in most tests, so what it costs is part of everybody's result. With an
 // io_uring reads and writes go through a fast lane; the handle connects, queues what the server does not take, and closes.
 
-import type { SystemCalls } from '../../lib/handles/system-calls.ts';
+import { probeHandles } from '../../lib/handles/handle-probe.ts';
+import { findSystemCalls, type SystemCalls } from '../../lib/handles/system-calls.ts';
 import type { HandleParts, HandleRequest, TcpHandle, WriteRequest } from '../../lib/handles/tcp-handle.ts';
 import { type LaneHandler, UringLane } from '../../lib/handles/uring-lane.ts';
-import type { UringParts } from '../../lib/handles/uring-probe.ts';
+import { probeUring, type UringParts } from '../../lib/handles/uring-probe.ts';
 import { ViewCache } from '../../lib/handles/view-cache.ts';
 import type { LinkHandler, LinkTarget, LoadLinks } from './load-links.ts';
 
@@ -14,6 +15,14 @@ const NAP_MS = 1;
 
 /** Bytes read at once; one buffer serves every connection. */
 const READ_BYTES = 64 * 1024;
+
+export interface HandleLinksParts {
+  handles: HandleParts;
+  /** For the fast lane. */
+  uring?: UringParts | undefined;
+  /** For ports that are chosen late, without which many connections from an address that is named are slow to make. */
+  calls?: SystemCalls | undefined;
+}
 
 export class HandleLinks implements LoadLinks {
   readonly #handler: LinkHandler;
@@ -33,8 +42,8 @@ export class HandleLinks implements LoadLinks {
   readonly #onConnected: HandleRequest['oncomplete'];
   readonly #onClosed: (this: TcpHandle) => void;
 
-  /** @param capacity connections at the most @param uring for the fast lane */
-  constructor(handler: LinkHandler, parts: HandleParts, capacity: number, uring?: UringParts | undefined) {
+  /** @param capacity connections at the most */
+  constructor(handler: LinkHandler, { handles: parts, uring, calls }: HandleLinksParts, capacity: number) {
     this.#handler = handler;
     this.#parts = parts;
     this.#request = new parts.WriteRequest();
@@ -54,7 +63,7 @@ export class HandleLinks implements LoadLinks {
       gone(this.index);
     };
     this.#isQueued = new Uint8Array(capacity);
-    this.#calls = uring?.calls;
+    this.#calls = calls;
     this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity, NAP_MS);
   }
 
@@ -201,4 +210,12 @@ function openLate(handle: TcpHandle, calls: SystemCalls): boolean {
   if (handle.open(descriptor) === 0) return true;
   calls.close(descriptor);
   return false;
+}
+
+/** Tries what works here. Undefined where Node keeps its handles to itself. */
+export async function probeLinks(): Promise<HandleLinksParts | undefined> {
+  const handles = await probeHandles();
+  if (typeof handles === 'string') return undefined;
+  const uring = await probeUring(handles);
+  return { handles, uring: typeof uring === 'object' ? uring : undefined, calls: findSystemCalls() };
 }

@@ -6,11 +6,8 @@
 import { isIPv4 } from 'node:net';
 import type { JsHistogram } from 'hdr-histogram-js';
 import { signToken, type TokenKey } from '../../lib/access/token.ts';
-import type { HandleParts } from '../../lib/handles/tcp-handle.ts';
-import type { UringParts } from '../../lib/handles/uring-probe.ts';
 import { encodeLatency } from '../../lib/monitor/latency-coding.ts';
 import { buildMicroseconds, MAX_MICROSECONDS } from '../../lib/monitor/microseconds.ts';
-
 import { readStamp, readUint32, stampHighOf, writeGrab, writeLogin, writeShake } from '../../lib/protocol/classic.ts';
 import { BODY_OFFSET, GRAB_BYTES, LOGIN_BYTES, SHAKE_BYTES } from '../../lib/protocol/classic-layout.ts';
 import { PROTOCOL_VERSION, type RichGrabResult, type RichNotice, readSlowDown } from '../../lib/protocol/extended.ts';
@@ -18,7 +15,7 @@ import { FrameReader, type FrameSink } from '../../lib/protocol/frame-reader.ts'
 import { CLIENT_RULES, FrameFault } from '../../lib/protocol/frame-rules.ts';
 import { packFrame, unpackBody } from '../../lib/protocol/message-pack.ts';
 import { LoginResult, Opcode, ShakeResult } from '../../lib/protocol/opcodes.ts';
-import { HandleLinks } from './handle-links.ts';
+import { HandleLinks, type HandleLinksParts } from './handle-links.ts';
 import type { LinkHandler, LoadLinks } from './load-links.ts';
 import { countUsers, type LoadOptions, localAddressOf, type UserRange } from './load-options.ts';
 import type { LoadLatency } from './load-sampler.ts';
@@ -46,9 +43,8 @@ const WRITE_BYTES = 64 * 1024;
 
 /** What an engine may work with, where it is there. */
 export interface LoadEngineParts {
-  /** Node's bare handles, and io_uring, where they work. */
-  handles?: HandleParts | undefined;
-  uring?: UringParts | undefined;
+  /** For connections that cost less than sockets. */
+  links?: HandleLinksParts | undefined;
   /** See tokenKeys. */
   key?: TokenKey | undefined;
 }
@@ -104,12 +100,12 @@ export class LoadEngine implements FrameSink, LinkHandler {
   #sameLatencies = 0;
 
   /** @param users the part of the users that this thread has */
-  constructor(options: LoadOptions, users: UserRange, { handles, uring, key }: LoadEngineParts = {}) {
+  constructor(options: LoadOptions, users: UserRange, { links, key }: LoadEngineParts = {}) {
     const count = countUsers(users);
     this.#key = key;
     const takesHandles =
-      handles !== undefined && options.tls === undefined && options.targets.every(({ host }) => isIPv4(host));
-    this.#links = takesHandles ? new HandleLinks(this, handles, count, uring) : new SocketLinks(this, options.tls);
+      links !== undefined && options.tls === undefined && options.targets.every(({ host }) => isIPv4(host));
+    this.#links = takesHandles ? new HandleLinks(this, links, count) : new SocketLinks(this, options.tls);
     this.#count = count;
     this.#options = { ...options };
     this.#users = users;

@@ -2,10 +2,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { readTokenKeys } from '../../lib/access/token-keys.ts';
-import { probeHandles } from '../../lib/handles/handle-probe.ts';
-import { probeUring } from '../../lib/handles/uring-probe.ts';
 import { everySecond } from '../../lib/vitals/second-timer.ts';
 import { type ThreadVitals, ThreadWatch } from '../../lib/vitals/thread-vitals.ts';
+import { probeLinks } from './handle-links.ts';
 import { LoadEngine } from './load-engine.ts';
 import type { LoadOptions, UserRange } from './load-options.ts';
 import type { LoadLatency } from './load-sampler.ts';
@@ -42,15 +41,10 @@ export interface LoadReport {
 const REPORT_MS = 250;
 
 async function run({ options, users }: LoadThreadData): Promise<void> {
-  const handles = await probeHandles();
-  const uring = typeof handles === 'object' ? await probeUring(handles) : undefined;
+  const links = await probeLinks();
   // The newest key signs.
   const key = options.tokenKeys === undefined ? undefined : readTokenKeys(options.tokenKeys).at(-1);
-  const engine = new LoadEngine(options, users, {
-    handles: typeof handles === 'object' ? handles : undefined,
-    uring: typeof uring === 'object' ? uring : undefined,
-    key,
-  });
+  const engine = new LoadEngine(options, users, { links, key });
   let hasStopped = false;
   const watch = new ThreadWatch();
   const takeTimed = () => ({ latency: engine.takeLatency(), vitals: watch.take() });

@@ -127,6 +127,15 @@ export function loadSystemCalls(): SystemCalls {
   };
 }
 
+/** The calls, or undefined where they cannot be used. */
+export function findSystemCalls(): SystemCalls | undefined {
+  try {
+    return loadSystemCalls();
+  } catch {
+    return undefined;
+  }
+}
+
 /** node:ffi, or undefined; without the warning that it may change, which the probe answers. */
 function loadFfi(): Ffi | undefined {
   const { emitWarning } = process;

@@ -7,6 +7,7 @@ import { HandleLinks } from '../../clients/load/handle-links.ts';
 import type { LinkHandler, LoadLinks } from '../../clients/load/load-links.ts';
 import { localAddressOf } from '../../clients/load/load-options.ts';
 import { SocketLinks } from '../../clients/load/socket-links.ts';
+import { findSystemCalls } from '../../lib/handles/system-calls.ts';
 import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
 import { probeUring } from '../../lib/handles/uring-probe.ts';
 import { waitFor } from '../net/raw-client.ts';
@@ -15,12 +16,14 @@ import { waitFor } from '../net/raw-client.ts';
 const CAPACITY = 100;
 
 const handles = loadHandleParts();
+const calls = findSystemCalls();
 const uring = await probeUring(handles);
 if (typeof uring === 'string') t.comment(`not tried with io_uring: ${uring}`);
 
 const makers: Record<string, (handler: LinkHandler) => LoadLinks> = {
-  ...(typeof uring === 'object' && { uring: (handler) => new HandleLinks(handler, handles, CAPACITY, uring) }),
-  handles: (handler) => new HandleLinks(handler, handles, CAPACITY),
+  ...(typeof uring === 'object' && { uring: (handler) => new HandleLinks(handler, { handles, uring }, CAPACITY) }),
+  handles: (handler) => new HandleLinks(handler, { handles }, CAPACITY),
+  'handles with late ports': (handler) => new HandleLinks(handler, { handles, calls }, CAPACITY),
   sockets: (handler) => new SocketLinks(handler),
 };
 
@@ -128,14 +131,13 @@ for (const [name, make] of Object.entries(makers)) {
 
 t.test(
   'when no socket can be had for an address, that is told as a refusal',
-  { skip: typeof uring === 'string' },
+  { skip: calls === undefined },
   async (t) => {
-    if (typeof uring === 'string') return;
     const makeTcpSocket = () => {
       throw new Error('socket fails: EMFILE');
     };
     const scribe = new Scribe();
-    const links = new HandleLinks(scribe, handles, CAPACITY, { ...uring, calls: { ...uring.calls, makeTcpSocket } });
+    const links = new HandleLinks(scribe, { handles, calls: { ...calls!, makeTcpSocket } }, CAPACITY);
     links.connect(4, { host: '127.0.0.1', port: 1, localAddress: '127.0.0.9' });
     await waitFor('the refusal', () => scribe.closed.length === 1);
     t.same([scribe.connected, scribe.closed], [[], [4]]);

@@ -3,7 +3,7 @@
 import { writeSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
-import { loadHandleParts, type TcpHandle } from '../../lib/handles/tcp-handle.ts';
+import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
 import { Uring } from '../../lib/handles/uring.ts';
 import { NO_BUFFER } from '../../lib/handles/uring-layout.ts';
 import { probeUring } from '../../lib/handles/uring-probe.ts';
@@ -192,13 +192,3 @@ t.test(
     port2.close();
   },
 );
-
-t.test('a TCP socket that is bound to an address has no port before it connects', { skip }, (t) => {
-  const handle = loadHandleParts().makeHandle() as TcpHandle & { getsockname(name: object): number };
-  t.equal(handle.open(loadSystemCalls().makeTcpSocket()), 0);
-  t.equal(handle.bind('127.0.0.7', 0), 0);
-  const name: { address?: string; port?: number } = {};
-  t.equal(handle.getsockname(name), 0);
-  t.match(name, { address: '127.0.0.7', port: 0 });
-  handle.close(() => t.end());
-});

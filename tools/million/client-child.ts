@@ -1,9 +1,9 @@
 // One of the load clients of a run: a load engine in the main thread, which spares the memory of a second one. Does what its
 // parent says over the IPC channel, and ends with it.
 
+import { probeLinks } from '../../clients/load/handle-links.ts';
 import { LoadEngine } from '../../clients/load/load-engine.ts';
 import { countUsers, type LoadOptions } from '../../clients/load/load-options.ts';
-import { probeHandles } from '../../lib/handles/handle-probe.ts';
 import type { FromClient, ToClient } from './child-messages.ts';
 
 /** How often the counts are reported, in milliseconds. */
@@ -24,8 +24,7 @@ function report(): void {
 }
 
 async function connect(options: LoadOptions): Promise<void> {
-  const handles = await probeHandles();
-  engine = new LoadEngine(options, options.users, { handles: typeof handles === 'object' ? handles : undefined });
+  engine = new LoadEngine(options, options.users, { links: await probeLinks() });
   reports = setInterval(report, REPORT_MS);
   const watch = setInterval(() => {
     if (engine!.totals.connected < countUsers(options.users)) return;
