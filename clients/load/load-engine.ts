@@ -252,11 +252,12 @@ export class LoadEngine implements FrameSink, LinkHandler {
   }
 
   #connect(index: number): void {
-    const { targets, population } = this.#options;
+    const { targets, population, usersBefore = 0 } = this.#options;
     const { host, port } = targets[index % targets.length];
     this.#connecting++;
     this.#states[index] = State.CONNECTING;
-    const localAddress = host === '127.0.0.1' ? localAddressOf(this.#users[0] + index - population[0]) : undefined;
+    const number = usersBefore + this.#users[0] + index - population[0];
+    const localAddress = host === '127.0.0.1' ? localAddressOf(number) : undefined;
     this.#links.connect(index, { host, port, localAddress });
   }
 

@@ -10,6 +10,8 @@ export interface LoadOptions {
   users: UserRange;
   /** The users of all load clients together: what `qps` is spread over. */
   population: UserRange;
+  /** How many users of other populations connect from this machine: local addresses go on behind theirs. Left out, none. */
+  usersBefore?: number;
   /** Open loop: shakes a second over the whole population. 0 sends none: connections that wait for notices. */
   qps: number;
   /** Closed loop: every connection keeps `pipeline` shakes under way, as fast as the server answers. */
@@ -52,7 +54,7 @@ export const LOAD_DESCRIPTORS = 64;
 export const PACE_MS = 1;
 
 /** Connections from one source address: past about 14,000 the kernel's search for a free port slows to a crawl. */
-export const CONNECTIONS_PER_ADDRESS = 10_000;
+const CONNECTIONS_PER_ADDRESS = 10_000;
 
 /** Addresses in a row of the last byte. */
 const ADDRESSES_PER_ROW = 250;

@@ -20,7 +20,7 @@ if (process.platform !== 'linux') t.bailout('hongbao million needs Linux');
 /** Starts it with a directory for temporary files of its own. */
 function start(...args: string[]) {
   const temporary = makeDataDirectory();
-  const child = spawn(process.execPath, [CLI, 'million', ...SMALL, ...args], {
+  const child = spawn(process.execPath, [CLI, 'million', ...(args.includes('--processes') ? [] : SMALL), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TMPDIR: temporary },
   });
@@ -77,6 +77,14 @@ t.test('two pairs of processes connect, shake, grab, and agree', async (t) => {
     faults: [],
   });
   t.strictSame(readdirSync(run.temporary), [], 'nothing is left behind');
+});
+
+t.test('a pair has more connections than one local address carries', async (t) => {
+  const run = start('--processes', '1', '--connections', '10400', '--qps', '2000', '--duration', '1');
+  const { code, stdout, stderr } = await run.ended;
+  t.equal(code, 0, stderr);
+  t.match(stdout, '10,400 connections over 1 server');
+  t.match(stdout, /^shakes +2,000 +2,000 +agree$/m);
 });
 
 t.test('Ctrl-C ends everything that was started', async (t) => {

@@ -1,6 +1,6 @@
 // One server and the client that talks to it, as the parent of a run sees them.
 
-import { CONNECTIONS_PER_ADDRESS, countUsers, type LoadOptions } from '../../clients/load/load-options.ts';
+import { countUsers, type LoadOptions } from '../../clients/load/load-options.ts';
 import { emptyTotals, type LoadTotals } from '../../clients/load/load-totals.ts';
 import type { Comparison } from '../../clients/load/verify.ts';
 import { compareWithServers, readServerCounts, type ServerCounts } from '../../clients/load/verify.ts';
@@ -15,6 +15,9 @@ import type { PairLoad } from './share-out.ts';
  * It adds half of itself to the median, which counts from when a shake was due; at 20 the two cores were not enough.
  */
 const PACE_MS = 100;
+
+/** Where servers listen: users of a test are anybody, so nobody else may reach them. */
+const HOST = '127.0.0.1';
 
 /** Cents of a packet on the average, won by a shake or sent. */
 const PACKET_CENTS = 300;
@@ -66,11 +69,10 @@ export class Pair {
   async startServer(options: Pick<ServerOptions, 'data' | 'durability'>): Promise<void> {
     this.#server = this.#family.start<ToServer, FromServer>('server-child', `server ${this.#name}`);
     const serving = this.#server.next('serving');
-    const host = this.#targetHosts.length > 1 ? '0.0.0.0' : '127.0.0.1';
-    this.#server.send({ kind: 'start', options: { ...options, host, port: 0, controlPort: 0 } });
+    this.#server.send({ kind: 'start', options: { ...options, host: HOST, port: 0, controlPort: 0 } });
     const { port, controlPort } = await this.#family.wait(serving);
     this.#port = port;
-    this.#controlUrl = `http://127.0.0.1:${controlPort}`;
+    this.#controlUrl = `http://${HOST}:${controlPort}`;
   }
 
   /** Starts the client and resolves once it listens to us; it connects nobody yet. */
@@ -91,10 +93,12 @@ export class Pair {
   connect(durationSeconds: number): void {
     const { users, qps } = this.load;
     const options: LoadOptions = {
-      targets: this.#targetHosts.map((host) => ({ host, port: this.#port })),
+      targets: [{ host: HOST, port: this.#port }],
       users,
       // Not the users of all pairs: the rule would let one pair after the other shake, instead of all at the same time.
       population: users,
+      // Users of all pairs are numbered through, from 0.
+      usersBefore: users[0],
       qps,
       closed: false,
       pipeline: 1,
@@ -154,17 +158,6 @@ export class Pair {
     this.#family.letEnd(this.#server);
     this.#server.send({ kind: 'stop' });
     await this.#family.wait(this.#server.ended);
-  }
-
-  /**
-   * Where the client finds its server. One pair of addresses and a port carries CONNECTIONS_PER_ADDRESS connections well.
-   * More of them get more addresses of the server: source addresses would have to be bound, and all clients of the machine
-   * together have only so many ports on one bound address. Not 127.0.0.1, where the load engine binds by itself.
-   */
-  get #targetHosts(): string[] {
-    const addresses = Math.ceil(countUsers(this.load.users) / CONNECTIONS_PER_ADDRESS);
-    if (addresses === 1) return ['127.0.0.1'];
-    return Array.from({ length: addresses }, (_, i) => `127.0.0.${i + 2}`);
   }
 
   async #failIfGone({ ended, name }: Child<ToClient, FromClient>): Promise<never> {
