@@ -37,7 +37,7 @@ export function bearer(token: string): Record<string, string> {
   return token === '' ? {} : { authorization: `Bearer ${token}` };
 }
 
-/** Calls the API and gives the JSON it answers. @throws {UsageError} when it cannot be reached, or says no */
+/** Calls the API and gives the JSON it answers. @throws {UsageError} when it cannot be reached, says no, or is no control API */
 export async function callControl(
   control: string | ControlBase,
   method: 'GET' | 'POST' | 'PUT' | 'DELETE',
@@ -58,8 +58,9 @@ export async function callControl(
       cause instanceof Error && cause.message !== '' ? cause.message : String((cause as { code?: string }).code);
     throw new UsageError(`cannot reach the control API at ${base}: ${reason}; is it running?`);
   }
-  const answer = (await response.json().catch(() => ({}))) as { message?: string };
-  if (!response.ok) throw new UsageError(answer.message ?? `${path} answered ${response.status}`);
+  const answer = (await response.json().catch(() => undefined)) as { message?: string } | undefined;
+  if (!response.ok) throw new UsageError(answer?.message ?? `${path} answered ${response.status}`);
+  if (answer === undefined) throw new UsageError(`${path} answered something that is not JSON: is ${base} a server?`);
   return answer;
 }
 
