@@ -154,7 +154,8 @@ class ControlRelay {
       server.on('data', (chunk: Buffer) => {
         let text = chunk.toString('latin1');
         if (breakage === 'counts wrongly')
-          text = text.replace(/"frame":(\d)/, (_, digit) => `"frame":${9 - Number(digit)}`);
+          // Another digit, but no 0: a number may not begin with it.
+          text = text.replace(/"frame":(\d)/, (_, digit) => `"frame":${(Number(digit) % 9) + 1}`);
         if (breakage === 'fails over HTTP') text = text.replace('HTTP/1.1 404', 'HTTP/1.1 500');
         client.write(Buffer.from(text, 'latin1'));
       });
