@@ -217,5 +217,5 @@ export async function probeLinks(): Promise<HandleLinksParts | undefined> {
   const handles = await probeHandles();
   if (typeof handles === 'string') return undefined;
   const uring = await probeUring(handles);
-  return { handles, uring: typeof uring === 'object' ? uring : undefined, calls: findSystemCalls() };
+  return typeof uring === 'object' ? { handles, uring, calls: uring.calls } : { handles, calls: findSystemCalls() };
 }
