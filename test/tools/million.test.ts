@@ -20,7 +20,7 @@ if (process.platform !== 'linux') t.bailout('hongbao million needs Linux');
 /** Starts it with a directory for temporary files of its own. */
 function start(...args: string[]) {
   const temporary = makeDataDirectory();
-  const child = spawn(process.execPath, [CLI, 'million', ...(args.includes('--processes') ? [] : SMALL), ...args], {
+  const child = spawn(process.execPath, [CLI, 'million', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, TMPDIR: temporary },
   });
@@ -29,7 +29,7 @@ function start(...args: string[]) {
 
 /** Starts a run and resolves once everybody shakes. */
 async function startShaking() {
-  const run = start('--duration', '60');
+  const run = start(...SMALL, '--duration', '60');
   let text = '';
   while (!text.includes('shaking  ')) text += (await once(run.child.stderr, 'data'))[0];
   return { ...run, children: findChildren(run.child.pid!) };
@@ -53,7 +53,7 @@ function readParent(pid: string): number | undefined {
 
 t.test('two pairs of processes connect, shake, grab, and agree', async (t) => {
   const json = join(makeDataDirectory(), 'result.json');
-  const run = start('--duration', '2', '--json', json);
+  const run = start(...SMALL, '--duration', '2', '--json', json);
   const { code, stdout, stderr } = await run.ended;
   t.equal(code, 0, stderr);
   t.match(stdout, '300 connections asked');
