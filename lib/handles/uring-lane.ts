@@ -29,8 +29,7 @@ export interface LaneHandler {
 /** What the lane does for a connection. */
 const LaneState = { FREE: 0, READING: 1, ENDED: 2, LEAVING: 3 } as const;
 
-/** Rounds of one turn, and how long it goes on in milliseconds, before the loop sees to its timers and messages. */
-const ROUNDS_PER_TURN = 32;
+/** How long one turn goes on before the loop sees to its timers and messages, in milliseconds. */
 const TURN_MS = 2;
 
 const EAGAIN = -11;
@@ -157,7 +156,7 @@ export class UringLane {
     uring.wake();
     const beganMs = this.#arrivals.nowMs();
     let mayNap = true;
-    for (let round = 0; round < ROUNDS_PER_TURN; round++) {
+    do {
       const wasNapping = mayNap && uring.waiting === 0 && this.#arrivals.isWorthWaiting;
       if (uring.waiting === 0) this.#submit(wasNapping);
       else this.flush();
@@ -167,8 +166,7 @@ export class UringLane {
       for (let left = reads; left > 0; left--) this.#take();
       if (reads > 0) mayNap = this.#handler.onTurn();
       this.#arrivals.countReads(reads);
-      if (uring.takeLoopDue() || this.#arrivals.latestMs - beganMs > TURN_MS) break;
-    }
+    } while (!uring.takeLoopDue() && this.#arrivals.latestMs - beganMs < TURN_MS);
     this.flush();
     this.#isInTurn = false;
     if (uring.waiting > 0 || this.#arrivals.isWorthWaiting) this.#turnSoon();
