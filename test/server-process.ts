@@ -66,6 +66,10 @@ export class ServerProcess {
     return server;
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   /** Calls the control API. */
   async call(method: 'GET' | 'POST', path: string, body?: object): Promise<Record<string, unknown>> {
     const response = await fetch(this.controlUrl + path, {

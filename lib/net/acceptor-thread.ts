@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TokenKey } from '../access/token.ts';
 import { probeHandles } from '../handles/handle-probe.ts';
+import { goFirst } from '../handles/thread-order.ts';
 import { probeUring } from '../handles/uring-probe.ts';
 import { Stock } from '../packets/stock.ts';
 import { Consumer } from '../ring/consumer.ts';
@@ -62,6 +63,7 @@ export interface AcceptorThreadData {
 const STOP_POLL_MS = 10;
 
 async function run(data: AcceptorThreadData): Promise<void> {
+  goFirst();
   const { tls } = data;
   // TLS is what Node puts around a socket: a bare handle has none.
   const handles = data.transport !== 'socket' && tls === undefined ? await probeHandles() : undefined;
