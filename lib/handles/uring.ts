@@ -259,10 +259,12 @@ export class Uring {
   /** Turns the event on. Returns false, and leaves it off, if there is something to come for already. */
   sleep(): boolean {
     const words = this.#words;
+    if (this.#isWatchingLoop) this.#unwatchLoop();
     Atomics.store(words, this.#cqFlags, 0);
     // The kernel sets its flag before it looks whether the event is on, and we look in the other order: one of us sees it.
     const hasWork = (Atomics.load(words, this.#sqFlags) & SQ_TASKRUN) !== 0;
-    if (!hasWork && this.#pending === 0 && Atomics.load(words, this.#cqTail) === words[this.#cqHead]) return true;
+    const hasCome = Atomics.load(words, this.#cqTail) !== words[this.#cqHead] || this.#backlog.length > 0;
+    if (!hasWork && !hasCome && !this.#isWatchingLoop && this.#pending === 0) return true;
     this.wake();
     return false;
   }
@@ -270,6 +272,15 @@ export class Uring {
   /** Turns the event off: somebody looks anyway. */
   wake(): void {
     Atomics.store(this.#words, this.#cqFlags, CQ_EVENT_DISABLED);
+  }
+
+  /**
+   * What a nap has begun does not outlive it. While an eventfd is counted up, as for every message to the loop, the kernel
+   * counts up no other: if the ring watched the loop then, it would have something to come for, and nobody be woken any more.
+   */
+  #unwatchLoop(): void {
+    this.#put(OP_ASYNC_CANCEL | (SQE_NO_SUCCESS << 8), -1, LOOP_READY, 0, 0, 0, Kind.CANCEL);
+    this.submit();
   }
 
   // HOT

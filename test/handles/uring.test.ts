@@ -1,5 +1,6 @@
 // An io_uring of this thread over pairs of sockets: what arrives, what is told of sends, and what ends a wait.
 
+import { once } from 'node:events';
 import { writeSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
@@ -7,6 +8,7 @@ import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
 import { Uring } from '../../lib/handles/uring.ts';
 import { NO_BUFFER } from '../../lib/handles/uring-layout.ts';
 import { probeUring } from '../../lib/handles/uring-probe.ts';
+import { sleep, waitFor } from '../net/raw-client.ts';
 
 const parts = await probeUring(loadHandleParts());
 const skip = typeof parts === 'string' && `io_uring cannot be used here: ${parts}`;
@@ -165,6 +167,20 @@ t.test('whoever wants to sleep hears of what came before, whatever the order', {
   t.end();
 });
 
+t.test('whoever wants to sleep after a nap hears of what came before', { skip }, async (t) => {
+  const { uring, ends, take } = make(t);
+  uring.receive(1, ends[0][0]);
+  take();
+  for (let round = 0; round < 20; round++) {
+    // So that the loop has nothing to do, and time ends the nap.
+    await sleep(2);
+    uring.submitAndNap();
+    writeSync(ends[0][1], 'x');
+    t.notOk(uring.sleep(), 'whether it was brought in meanwhile or not');
+    t.equal(take().length, 1);
+  }
+});
+
 t.test(
   'a nap ends with an arrival, with what the event loop has to do, and after a bounded time',
   { skip },
@@ -190,5 +206,40 @@ t.test(
     }
     await heard;
     port2.close();
+  },
+);
+
+t.test(
+  'an arrival wakes whoever sleeps after a nap, though the loop had something to do meanwhile',
+  { skip },
+  async (t) => {
+    if (typeof parts === 'string') return;
+    const { uring, ends, take, close } = make(t);
+    let woken = 0;
+    const event = parts.openEvent(uring.event, () => {
+      woken++;
+    });
+    t.teardown(() => event.close());
+    uring.receive(1, ends[0][0]);
+    take();
+    const { port1, port2 } = new MessageChannel();
+    t.teardown(() => port1.close());
+    for (let round = 0; round < 5; round++) {
+      // A short one: its end is that of the time that naps may take.
+      uring.submitAndNap();
+      uring.takeLoopDue();
+      while (!uring.sleep()) take();
+      for (let messages = 0; messages < 3; messages++) {
+        const heard = once(port2, 'message');
+        port1.postMessage('here');
+        await heard;
+      }
+      woken = 0;
+      writeSync(ends[0][1], 'x');
+      await waitFor('the event', () => woken > 0);
+      uring.wake();
+      t.equal(take().length, 1, `round ${round}`);
+    }
+    close(ends[0][1]);
   },
 );
