@@ -15,6 +15,7 @@ import type { AcceptorThreadData } from './net/acceptor-thread.ts';
 import { allocateAdmission } from './net/admission.ts';
 import { allocateLevels } from './net/level-words.ts';
 import { MAX_IN_FLIGHT } from './net/limits.ts';
+import { allocateSockets } from './net/socket-table.ts';
 import type { TlsFiles } from './net/tls-sockets.ts';
 import { allocateDrops, type DropMemory } from './packets/drop-table.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
@@ -55,6 +56,8 @@ export interface ServerMemory {
   /** One of each per acceptor. */
   acceptorDoorbells: SharedArrayBuffer[];
   acceptorCounters: SharedArrayBuffer[];
+  /** See net/socket-table.ts. */
+  sockets: SharedArrayBuffer[];
   /** One of each per worker. */
   workerDoorbells: SharedArrayBuffer[];
   workerCounters: SharedArrayBuffer[];
@@ -143,6 +146,7 @@ export function allocateServer(options: ServerOptions): ServerMemory {
     journalCounters: allocateCounters(JOURNAL_COUNTERS),
     acceptorDoorbells: each(acceptors, allocateDoorbell),
     acceptorCounters: each(acceptors, () => allocateCounters(ACCEPTOR_COUNTERS)),
+    sockets: each(acceptors, () => allocateSockets(options.maxConnections)),
     workerDoorbells: each(workers, allocateDoorbell),
     workerCounters: each(workers, () => allocateCounters(WORKER_COUNTERS)),
     commands: each(workers, () => allocateRing(COMMAND_SLOTS, REQUEST_WORDS)),
@@ -205,6 +209,7 @@ function startAcceptor(
     stock: memory.drops.stock,
     doorbell: memory.acceptorDoorbells[a],
     counters: memory.acceptorCounters[a],
+    sockets: memory.sockets[a],
     answersLosingShakes: options.losingShake === 'acceptor',
     hasChat: hasChat(options),
     serverName: start.serverName,

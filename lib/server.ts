@@ -31,6 +31,7 @@ import type {
   StopMessage,
 } from './net/acceptor-messages.ts';
 import { LATENCY_KINDS, type LatencyKind } from './net/latency.ts';
+import { closeSockets } from './net/socket-table.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
 import { PacketCreator } from './packets/packet-creator.ts';
 import { PacketTable } from './packets/packet-table.ts';
@@ -320,6 +321,9 @@ export class Server {
     work.ringAcceptor = (acceptor) => acceptorPorts[acceptor].postMessage(null);
     work.onDoorbell();
     for (const thread of [...acceptors, ...workers, journal!]) this.#supervise(thread);
+    acceptors.forEach((thread, a) => {
+      thread.on('exit', () => closeSockets(memory.sockets[a]));
+    });
     journal!.on('message', (message: JournalMessage) => this.#onJournalMessage(message));
     const [{ port, fallback }] = await Promise.all(acceptors.map((acceptor) => this.#awaitListening(acceptor)));
     this.port = port;

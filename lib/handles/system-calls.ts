@@ -30,8 +30,21 @@ const AF_UNIX = 1;
 const AF_INET = 2;
 const SOCK_STREAM_NONBLOCK = 0x801;
 const SOCK_CLOEXEC = 0x80000;
+const AF_INET6 = 10;
+/** Bytes of a struct sockaddr_in6, and where in it, and in a sockaddr_in, the address begins. */
+const SOCKADDR_BYTES = 28;
+const INET6_PLACE = 8;
+const INET_PLACE = 4;
+const INET6_TEXT_BYTES = 46;
+const SOL_SOCKET = 1;
+const SO_KEEPALIVE = 9;
 const IPPROTO_IP = 0;
 const IP_BIND_ADDRESS_NO_PORT = 24;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const TCP_KEEPIDLE = 4;
+const TCP_KEEPINTVL = 5;
+const TCP_KEEPCNT = 6;
 
 const ENTER_GETEVENTS = 1;
 
@@ -63,6 +76,15 @@ export interface SystemCalls {
    * asks for short ones gets them sooner. Kernels before 6.12 take it and change nothing. @throws Error
    */
   setSlice(nanoseconds: number): void;
+  /** Another descriptor of the same. @throws Error */
+  duplicate(descriptor: number): number;
+  /**
+   * What a socket that listens accepts sends at once, and asks after so many seconds of silence whether the peer is still
+   * there, ten times, a second apart. @throws Error
+   */
+  setAccepted(listener: number, keepAliveSeconds: number): void;
+  /** The address of who is at the other end, as text; undefined if nobody is. */
+  peerOf(descriptor: number): string | undefined;
   close(descriptor: number): void;
   /** Where bytes lie: low and high word. Good while they are alive, if they were made from an ArrayBuffer or are many. */
   addressOf(bytes: Uint8Array | Uint16Array | BigInt64Array): readonly [low: number, high: number];
@@ -83,6 +105,9 @@ export function loadSystemCalls(): SystemCalls {
     socketpair,
     socket,
     setsockopt,
+    getpeername,
+    inet_ntop: toText,
+    dup,
     close,
     __errno_location: errnoPlace,
     uv_backend_fd: findPoll,
@@ -93,6 +118,9 @@ export function loadSystemCalls(): SystemCalls {
     socketpair: { arguments: ['int32', 'int32', 'int32', 'buffer'], return: 'int32' },
     socket: { arguments: ['int32', 'int32', 'int32'], return: 'int32' },
     setsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'], return: 'int32' },
+    getpeername: { arguments: ['int32', 'buffer', 'buffer'], return: 'int32' },
+    inet_ntop: { arguments: ['int32', 'buffer', 'buffer', 'uint32'], return: 'pointer' },
+    dup: { arguments: ['int32'], return: 'int32' },
     close: { arguments: ['int32'], return: 'int32' },
     __errno_location: { return: 'pointer' },
     uv_backend_fd: { arguments: ['pointer'], return: 'int32' },
@@ -116,6 +144,13 @@ export function loadSystemCalls(): SystemCalls {
     if (place === MAP_FAILED) check(-1, 'mmap');
     return ffi.toArrayBuffer(place, length, false);
   };
+  const setOption = (descriptor: number, level: number, option: number, value: number) => {
+    const number = new Int32Array([value]);
+    check(setsockopt(descriptor, level, option, number, number.byteLength), 'setsockopt');
+  };
+  const peer = Buffer.alloc(SOCKADDR_BYTES);
+  const peerLength = new Uint32Array(1);
+  const text = Buffer.alloc(INET6_TEXT_BYTES);
   return {
     setUpRing: (entries, params) => check(setUp(IO_URING_SETUP, entries, params), 'io_uring_setup'),
     // HOT
@@ -134,9 +169,25 @@ export function loadSystemCalls(): SystemCalls {
     },
     makeTcpSocket: () => {
       const descriptor = check(socket(AF_INET, SOCK_STREAM_NONBLOCK | SOCK_CLOEXEC, 0), 'socket');
-      const on = new Int32Array([1]);
-      check(setsockopt(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, on, on.byteLength), 'setsockopt');
+      setOption(descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
       return descriptor;
+    },
+    duplicate: (descriptor) => check(dup(descriptor), 'dup'),
+    setAccepted: (listener, keepAliveSeconds) => {
+      setOption(listener, IPPROTO_TCP, TCP_NODELAY, 1);
+      setOption(listener, SOL_SOCKET, SO_KEEPALIVE, 1);
+      setOption(listener, IPPROTO_TCP, TCP_KEEPIDLE, keepAliveSeconds);
+      setOption(listener, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+      setOption(listener, IPPROTO_TCP, TCP_KEEPCNT, 10);
+    },
+    peerOf: (descriptor) => {
+      peerLength[0] = peer.length;
+      if (getpeername(descriptor, peer, peerLength) < 0) return undefined;
+      const family = peer.readUInt16LE(0);
+      if (family === AF_INET) return peer.subarray(INET_PLACE, INET_PLACE + 4).join('.');
+      if (family !== AF_INET6) return undefined;
+      toText(AF_INET6, peer.subarray(INET6_PLACE, INET6_PLACE + 16), text, text.length);
+      return text.toString('latin1', 0, text.indexOf(0));
     },
     setSlice: (nanoseconds) => {
       const number = SCHED_SETATTR[process.arch];

@@ -122,3 +122,11 @@ export function takeHandles(server: Server, onHandle: (handle: TcpHandle) => voi
     if (error === 0) onHandle(handle);
   };
 }
+
+/** The descriptor of a server that listens. @throws Error */
+export function descriptorOf(server: Server): number {
+  const descriptor = (server as unknown as { _handle?: { fd?: number } })._handle?.fd;
+  if (descriptor === undefined || descriptor < 0)
+    throw new Error(`Node ${process.versions.node} hides its descriptors`);
+  return descriptor;
+}

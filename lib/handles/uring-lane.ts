@@ -1,6 +1,6 @@
 // A fast lane for bare handles: reads and writes of their sockets through an io_uring, many with one call into the kernel,
-// instead of one call of Node into JavaScript for each. The handle connects or accepts, queues what the peer does not take,
-// and closes.
+// instead of one call of Node into JavaScript for each. It may accept them too. What connects, queues what the peer does not
+// take, and closes is a handle.
 //
 // A turn begins when the event says that something has happened, or somebody asks for one; it hands over what has arrived,
 // lets the handler answer, submits the answers, and begins anew with what has come in the meantime. Then the thread sleeps in
@@ -22,6 +22,8 @@ export interface LaneHandler {
   onTurn(): boolean;
   /** Nothing more arrives: 0 is the end of the stream, below it an error. */
   onEnd(connection: number, status: number): void;
+  /** Somebody has connected to the listener. Only if the lane accepts. */
+  onAccept?(descriptor: number): void;
   /** The kernel did not take this much of a write, copied out; or a negative error ended it. */
   onUnsent(connection: number, rest: Uint8Array, error: number): void;
 }
@@ -33,6 +35,11 @@ const LaneState = { FREE: 0, READING: 1, ENDED: 2, LEAVING: 3 } as const;
 const TURN_MS = 2;
 
 const EAGAIN = -11;
+
+/** How long nobody is accepted after that has failed: for want of descriptors or memory, as a rule. In milliseconds. */
+const ACCEPT_PAUSE_MS = 50;
+
+const NO_LISTENER = -1;
 
 /** Owned by one thread. */
 export class UringLane {
@@ -52,6 +59,7 @@ export class UringLane {
   /** What to do once a connection that leaves has left. */
   readonly #afterLeaving = new Map<number, () => void>();
   readonly #arrivals = new ArrivalRate();
+  #listener = NO_LISTENER;
   #isInTurn = false;
   #isTurnDue = false;
   #isClosed = false;
@@ -74,9 +82,24 @@ export class UringLane {
     this.#sleep();
   }
 
+  /** Begins to accept from a socket that listens. */
+  accept(listener: number): void {
+    this.#listener = listener;
+    this.#uring.accept(listener);
+    this.#turnSoon();
+  }
+
+  /** Accepts no more, by the time this returns; but what was accepted before may still be told. Close the listener next. */
+  stopAccepting(): void {
+    this.#listener = NO_LISTENER;
+    this.#uring.cancelAccept();
+    this.flush();
+  }
+
   /** Begins to read from a connection's socket. */
   enter(connection: number, descriptor: number): void {
-    this.#arrivals.countOpen();
+    // More are likely to follow, and the loop has to be there for them.
+    if (this.#listener === NO_LISTENER) this.#arrivals.countOpen();
     this.#states[connection] = LaneState.READING;
     this.#descriptors[connection] = descriptor;
     this.#batches[connection] = 0;
@@ -178,12 +201,23 @@ export class UringLane {
     const uring = this.#uring;
     uring.next();
     const { connection, result, buffer, isMore } = uring;
+    if (uring.isAccept) {
+      this.#onAccept(result, isMore);
+      return;
+    }
     const isReading = this.#states[connection] === LaneState.READING;
     if (result > 0) {
       if (isReading) this.#handler.onData(connection, uring.buffers[buffer], result);
       uring.giveBack(buffer);
     }
     if (!isMore) this.#onReceiveOver(connection, result);
+  }
+
+  #onAccept(result: number, isMore: boolean): void {
+    if (result >= 0) this.#handler.onAccept?.(result);
+    if (isMore || this.#listener === NO_LISTENER) return;
+    if (result >= 0) this.#uring.accept(this.#listener);
+    else setTimeout(() => this.#listener !== NO_LISTENER && this.accept(this.#listener), ACCEPT_PAUSE_MS).unref();
   }
 
   /** The receive of a connection has ended: because the stream has, or only for want of a buffer or of room for completions. */

@@ -26,6 +26,7 @@ export const REGISTER_BUFFERS = 22;
 
 export const OP_POLL_ADD = 6;
 export const OP_TIMEOUT = 11;
+export const OP_ACCEPT = 13;
 export const OP_ASYNC_CANCEL = 14;
 export const OP_SEND = 26;
 export const OP_RECV = 27;
@@ -42,6 +43,9 @@ export const SQE_USER_DATA = 8;
 export const SQE_BUFFER_SELECT = 1 << 5;
 export const SQE_NO_SUCCESS = 1 << 6;
 export const RECV_MULTISHOT = 1 << 1;
+export const ACCEPT_MULTISHOT = 1;
+/** SOCK_NONBLOCK, SOCK_CLOEXEC. */
+export const ACCEPT_FLAGS = 0x800 | 0x80000;
 /** MSG_DONTWAIT, MSG_WAITALL: all of it now, or say how much; MSG_NOSIGNAL. */
 export const SEND_FLAGS = 0x40 | 0x100 | 0x4000;
 

@@ -1,9 +1,11 @@
 // Tries once, with real bytes, whether io_uring does here what the fast lane relies on: reads that go on by themselves, sends
-// that are done at once or told back, the end of a receive, and the event that wakes the loop.
+// that are done at once or told back, the end of a receive, connections that are accepted, and the event that wakes the loop.
 
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { type OwnedDescriptor, openEventPipe } from './owned-descriptor.ts';
 import { loadSystemCalls, type SystemCalls } from './system-calls.ts';
-import type { HandleParts } from './tcp-handle.ts';
+import { descriptorOf, type HandleParts } from './tcp-handle.ts';
 import { Uring } from './uring.ts';
 
 /** What a lane is made of, tried. */
@@ -20,6 +22,7 @@ const PROBE_MS = 2000;
 const LARGE_BYTES = 4 * 1024 * 1024;
 
 const GREETING = Buffer.from('hongbao');
+const LOOPBACK = '127.0.0.1';
 const ECANCELED = -125;
 
 /** The two ends of a pair of sockets, as connections of a ring. */
@@ -86,6 +89,33 @@ async function exchange({ calls, openEvent }: UringParts, used: (() => void)[]):
     insist(connection === HERE && isTold, `tell what could ${wanted}`);
   }
   insist(unsent.length === 0 && !uring.next(), 'keep silent about what was done');
+  await acceptOne(calls, uring, used);
+}
+
+/** Somebody connects, and is accepted. */
+async function acceptOne(calls: SystemCalls, uring: Uring, used: (() => void)[]): Promise<void> {
+  const server = createServer().listen(0, LOOPBACK);
+  used.push(() => server.close());
+  await once(server, 'listening');
+  const listener = calls.duplicate(descriptorOf(server));
+  used.push(() => calls.close(listener));
+  calls.setAccepted(listener, 1);
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  uring.accept(listener);
+  uring.submit();
+  const peer = connect(port, LOOPBACK);
+  used.push(() => peer.destroy());
+  await once(peer, 'connect');
+  uring.submit();
+  insist(uring.next() && uring.isAccept && uring.isMore && uring.result >= 0, 'accept connections');
+  const { result: accepted } = uring;
+  used.push(() => calls.close(accepted));
+  insist(calls.peerOf(accepted) === LOOPBACK, 'say who has connected');
+  uring.cancelAccept();
+  uring.submit();
+  uring.submit();
+  insist(uring.next() && uring.isAccept && uring.result === ECANCELED && !uring.isMore, 'end an accept');
 }
 
 function insist(isSo: boolean, what: string): void {

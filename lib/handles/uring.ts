@@ -6,7 +6,8 @@
 //             until the stream ends or the request is cancelled.
 //   send      done during `submit`, or not at all: what the kernel does not take at once is told back, and nothing is told of
 //             a send that was done. So the bytes may be used again as soon as `submit` returns.
-//   cancel    ends a receive; its last completion follows.
+//   accept    one request a listener. It completes with the descriptor of each connection.
+//   cancel    ends a receive or an accept; its last completion follows.
 //
 // Completions come only while the thread is in the kernel for them (DEFER_TASKRUN). `sleep` turns the event on: it becomes
 // readable when there is something to come for.
@@ -19,10 +20,13 @@ import { BufferStock } from './buffer-stock.ts';
 import { CompletionBacklog } from './completion-backlog.ts';
 import type { SystemCalls } from './system-calls.ts';
 import {
+  ACCEPT_FLAGS,
+  ACCEPT_MULTISHOT,
   CQ_EVENT_DISABLED,
   CQE_BUFFER_SHIFT,
   CQE_MORE,
   CQE_WORDS,
+  OP_ACCEPT,
   OP_ASYNC_CANCEL,
   OP_POLL_ADD,
   OP_RECV,
@@ -66,8 +70,8 @@ const RINGS_BYTES = 4 * CQE_WORDS * COMPLETIONS + 4 * ENTRIES + 512;
 const ENTRIES_BYTES = 4 * SQE_WORDS * ENTRIES;
 
 /** In the low bits of user_data, below the connection. */
-const Kind = { RECEIVE: 0, SEND: 1, CANCEL: 2, LOOP: 3 } as const;
-const KIND_BITS = 2;
+const Kind = { RECEIVE: 0, SEND: 1, CANCEL: 2, LOOP: 3, ACCEPT: 4 } as const;
+const KIND_BITS = 3;
 
 /** The user_data of what ends naps. */
 const LOOP_READY = Kind.LOOP;
@@ -88,7 +92,9 @@ export class Uring {
   /** The completion that `next` has brought: whose it is, and what it came to: bytes, 0 at the end, or a negative error. */
   connection = 0;
   result = 0;
-  /** Whether this receive goes on. */
+  /** Whether it is nobody's yet, but of an accept: then the result is a descriptor, or a negative error. */
+  isAccept = false;
+  /** Whether this receive, or accept, goes on. */
   isMore = false;
   /** Where the bytes are; give it back. Only with a result above 0. */
   buffer = 0;
@@ -170,11 +176,19 @@ export class Uring {
     this.#put(code, descriptor, 0, 0, 0, 0, (connection << KIND_BITS) | Kind.RECEIVE);
   }
 
+  /** Begins to accept connections of a socket that listens: one at a time of these. */
+  accept(listener: number): void {
+    this.#put(OP_ACCEPT | (ACCEPT_MULTISHOT << 16), listener, 0, 0, 0, ACCEPT_FLAGS, Kind.ACCEPT);
+  }
+
+  /** Ends the accept. */
+  cancelAccept(): void {
+    this.#cancel(Kind.ACCEPT);
+  }
+
   /** Ends the receive of a connection, if there is one. */
   cancelReceive(connection: number): void {
-    const receive = (connection << KIND_BITS) | Kind.RECEIVE;
-    const code = OP_ASYNC_CANCEL | (SQE_NO_SUCCESS << 8);
-    this.#put(code, -1, receive, 0, 0, 0, (connection << KIND_BITS) | Kind.CANCEL);
+    this.#cancel((connection << KIND_BITS) | Kind.RECEIVE);
   }
 
   /** Sends `bytes` from `start` to `end` with the next `submit`. One a connection: what is left of the first goes first. */
@@ -237,13 +251,14 @@ export class Uring {
     return isDue;
   }
 
-  /** Brings the next completion of a receive into the fields. False if there is none. */
+  /** Brings the next completion of a receive or accept into the fields. False if there is none. */
   // HOT
   next(): boolean {
     const backlog = this.#backlog;
     if (!backlog.take()) return false;
     const { data, result, flags } = backlog;
     this.connection = data >>> KIND_BITS;
+    this.isAccept = data === Kind.ACCEPT;
     this.result = result;
     this.isMore = (flags & CQE_MORE) !== 0;
     this.buffer = flags >>> CQE_BUFFER_SHIFT;
@@ -279,8 +294,13 @@ export class Uring {
    * counts up no other: if the ring watched the loop then, it would have something to come for, and nobody be woken any more.
    */
   #unwatchLoop(): void {
-    this.#put(OP_ASYNC_CANCEL | (SQE_NO_SUCCESS << 8), -1, LOOP_READY, 0, 0, 0, Kind.CANCEL);
+    this.#cancel(LOOP_READY);
     this.submit();
+  }
+
+  /** @param data user_data of what is to end */
+  #cancel(data: number): void {
+    this.#put(OP_ASYNC_CANCEL | (SQE_NO_SUCCESS << 8), -1, data, 0, 0, 0, Kind.CANCEL);
   }
 
   // HOT
@@ -330,7 +350,7 @@ export class Uring {
       const result = words[place + 2];
       const kind = data & ((1 << KIND_BITS) - 1);
       head = (head + 1) | 0;
-      if (kind === Kind.RECEIVE) this.#backlog.append(data, result, words[place + 3]);
+      if (kind === Kind.RECEIVE || kind === Kind.ACCEPT) this.#backlog.append(data, result, words[place + 3]);
       else if (kind === Kind.LOOP) this.#onLoopDue(data);
       if (kind !== Kind.SEND) continue;
       // Who is told may submit again, and then takes completions from here on.

@@ -45,6 +45,8 @@ export interface AcceptorThreadData {
   stock: SharedArrayBuffer;
   doorbell: SharedArrayBuffer;
   counters: SharedArrayBuffer;
+  /** See socket-table.ts. */
+  sockets: SharedArrayBuffer;
   answersLosingShakes: boolean;
   /** Whether there is a chat service. */
   hasChat: boolean;
@@ -79,6 +81,7 @@ async function run(data: AcceptorThreadData): Promise<void> {
             data.maxConnections,
             limits,
             typeof uring === 'object' ? uring : undefined,
+            data.sockets,
           )
         : new SocketTransport(handler, limits, tls),
     maxConnections: data.maxConnections,

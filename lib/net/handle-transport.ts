@@ -1,12 +1,14 @@
 // The transport over Node's bare TCP handles: one read buffer for all connections, no stream objects, nothing allocated per
 // read or write. What net.Socket does beside that is done here: end of stream, errors, goodbyes, the bound on what waits.
 //
-// With the fast lane (uring-lane.ts) a handle accepts, queues what the peer does not take, and closes; reads and the writes
-// that find nothing queued go through the lane.
+// With the fast lane (uring-lane.ts) a connection is a descriptor: the lane accepts it, and takes its reads and the writes that
+// find nothing queued. A handle is made for it only when something has to wait for the peer, or to say goodbye.
 
 import type { Server } from 'node:net';
+import type { SystemCalls } from '../handles/system-calls.ts';
 import {
   createHandleServer,
+  descriptorOf,
   type HandleParts,
   type HandleRequest,
   type TcpHandle,
@@ -22,6 +24,7 @@ import { NO_CONNECTION } from './connection-table.ts';
 import { KEEP_ALIVE_SECONDS } from './limits.ts';
 import { listen } from './listen.ts';
 import type { NetLimits } from './net-limits.ts';
+import { allocateSockets, NO_SOCKET, SocketTable } from './socket-table.ts';
 import { type ListenOptions, type Transport, type TransportHandler, WriteOutcome } from './transport.ts';
 
 /** Bytes of one read: libuv offers no more at a time. */
@@ -29,6 +32,14 @@ const READ_BYTES = 64 * 1024;
 
 /** What a connection has said or heard of its end, as bits. */
 const Goodbye = { NONE: 0, HEARD: 1, SAID: 2 } as const;
+
+/** What takes the place of handles, as far as it can. */
+interface Lane {
+  readonly uring: UringLane;
+  readonly calls: SystemCalls;
+  /** Of the connections that have no handle. */
+  readonly sockets: SocketTable;
+}
 
 interface Callbacks {
   onRead: TcpHandle['onread'];
@@ -47,18 +58,21 @@ export class HandleTransport implements Transport {
   readonly #server: Server = createHandleServer();
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BYTES);
   readonly #views = new ViewCache();
-  /** By connection; a handle that is being closed is in it no more. */
+  /** By connection: 1 until it is being closed. */
+  readonly #isOpen: Uint8Array;
+  /** By connection, if it has one; a handle that is being closed is in it no more. */
   readonly #handles: (TcpHandle | undefined)[] = [];
   /** By connection: bytes that wait for the peer, and what was said of the end. */
   readonly #queued: Int32Array;
   readonly #goodbyes: Uint8Array;
-  readonly #lane: UringLane | undefined;
+  readonly #lane: Lane | undefined;
   /** For the next write; a new one is made only when a write has kept it. */
   #request: WriteRequest;
   readonly #callbacks: Callbacks;
 
   /**
    * @param capacity connections at the most @param limits may change in place @param uring for the fast lane
+   * @param sockets for the fast lane too: see socket-table.ts
    * @throws Error if the kernel refuses a lane
    */
   constructor(
@@ -67,41 +81,70 @@ export class HandleTransport implements Transport {
     capacity: number,
     limits: NetLimits,
     uring?: UringParts | undefined,
+    sockets = allocateSockets(capacity),
   ) {
     this.#handler = handler;
     this.#parts = parts;
     this.#limits = limits;
+    this.#isOpen = new Uint8Array(capacity);
     this.#queued = new Int32Array(capacity);
     this.#goodbyes = new Uint8Array(capacity);
     this.#request = new parts.WriteRequest();
     this.#callbacks = this.#makeCallbacks();
     this.tellsTurns = uring !== undefined;
-    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity);
+    this.#lane = uring && {
+      uring: new UringLane(this.#makeLaneHandler(), uring, capacity),
+      calls: uring.calls,
+      sockets: new SocketTable(sockets),
+    };
   }
 
-  listen(options: ListenOptions): Promise<number> {
-    return listen(this.#server, options, () => takeHandles(this.#server, (handle) => this.#accept(handle)));
+  async listen(options: ListenOptions): Promise<number> {
+    const lane = this.#lane;
+    if (lane === undefined) {
+      return listen(this.#server, options, () => takeHandles(this.#server, (handle) => this.#acceptHandle(handle)));
+    }
+    const { uring, calls, sockets } = lane;
+    const port = await listen(this.#server, options, () => {
+      const listener = calls.duplicate(descriptorOf(this.#server));
+      sockets.set(sockets.listener, listener);
+      calls.setAccepted(listener, KEEP_ALIVE_SECONDS);
+      uring.accept(listener);
+    });
+    // Before the loop polls again, so that Node accepts nobody.
+    this.#server.close();
+    return port;
   }
 
   stopListening(): void {
-    this.#server.close();
+    const lane = this.#lane;
+    if (lane === undefined) {
+      this.#server.close();
+      return;
+    }
+    const listener = lane.sockets.take(lane.sockets.listener);
+    if (listener === NO_SOCKET) return;
+    lane.uring.stopAccepting();
+    lane.calls.close(listener);
   }
 
   addressOf(connection: number): string | undefined {
+    if (this.#isOpen[connection] === 0) return undefined;
     const handle = this.#handles[connection];
-    return handle && peerOf(handle);
+    return handle === undefined ? this.#lane!.calls.peerOf(this.#lane!.sockets.get(connection)) : peerOf(handle);
   }
 
   // HOT
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
-    this.#lane?.prepare(connection, bytes);
-    const handle = this.#handles[connection];
-    if (handle === undefined) return WriteOutcome.DONE;
-    if (this.#queued[connection] > 0) return this.#queue(connection, handle, bytes, start, end);
-    if (this.#lane !== undefined) {
-      this.#lane.write(connection, bytes, start, end);
+    const lane = this.#lane?.uring;
+    lane?.prepare(connection, bytes);
+    if (this.#isOpen[connection] === 0) return WriteOutcome.DONE;
+    if (this.#queued[connection] > 0) return this.#queue(connection, bytes, start, end);
+    if (lane !== undefined) {
+      lane.write(connection, bytes, start, end);
       return WriteOutcome.DONE;
     }
+    const handle = this.#handles[connection]!;
     const view = this.#views.get(bytes, start, end);
     const { state } = this.#parts;
     if (handle.writeBuffer(this.#request, view) < 0) {
@@ -115,13 +158,12 @@ export class HandleTransport implements Transport {
 
   // HOT
   flush(): void {
-    this.#lane?.flush();
+    this.#lane?.uring.flush();
   }
 
   end(connection: number): void {
     this.flush();
-    const handle = this.#handles[connection];
-    if (handle === undefined || (this.#goodbyes[connection] & Goodbye.SAID) !== 0) return;
+    if (this.#isOpen[connection] === 0 || (this.#goodbyes[connection] & Goodbye.SAID) !== 0) return;
     const hasHeard = (this.#goodbyes[connection] & Goodbye.HEARD) !== 0;
     if (hasHeard && this.#queued[connection] === 0) {
       // Closing says goodbye too.
@@ -131,7 +173,7 @@ export class HandleTransport implements Transport {
     this.#goodbyes[connection] |= Goodbye.SAID;
     const request = new this.#parts.ShutdownRequest();
     request.oncomplete = this.#callbacks.onShutdown;
-    if (handle.shutdown(request) < 0) this.#close(connection, 'error');
+    if (this.#handleOf(connection).shutdown(request) < 0) this.#close(connection, 'error');
   }
 
   destroy(connection: number): void {
@@ -139,40 +181,69 @@ export class HandleTransport implements Transport {
   }
 
   close(): void {
-    this.#lane?.close();
+    this.#lane?.uring.close();
   }
 
-  #accept(handle: TcpHandle): void {
-    const connection = this.#handler.onOpen(peerOf(handle) ?? '');
+  #acceptHandle(handle: TcpHandle): void {
+    const connection = this.#open(peerOf(handle));
     if (connection === NO_CONNECTION) {
       handle.close(onRefused);
       return;
     }
     handle.index = connection;
     this.#handles[connection] = handle;
-    this.#queued[connection] = 0;
-    this.#goodbyes[connection] = Goodbye.NONE;
     handle.setNoDelay(true);
     handle.setKeepAlive(true, KEEP_ALIVE_SECONDS);
-    if (this.#lane !== undefined) {
-      this.#lane.enter(connection, handle.fd);
-      return;
-    }
     handle.useUserBuffer(this.#readBuffer);
     handle.onread = this.#callbacks.onRead;
     if (handle.readStart() < 0) this.#close(connection, 'error');
   }
 
+  #acceptDescriptor({ uring, calls, sockets }: Lane, descriptor: number): void {
+    // One that was accepted just before we stopped listening is too late.
+    const isLate = sockets.get(sockets.listener) === NO_SOCKET;
+    const connection = isLate ? NO_CONNECTION : this.#open(calls.peerOf(descriptor));
+    if (connection === NO_CONNECTION) {
+      calls.close(descriptor);
+      return;
+    }
+    sockets.set(connection, descriptor);
+    uring.enter(connection, descriptor);
+  }
+
+  /** Begins a connection from an address. Returns its index, or NO_CONNECTION if it is refused. */
+  #open(address: string | undefined): number {
+    const connection = this.#handler.onOpen(address ?? '');
+    if (connection === NO_CONNECTION) return connection;
+    this.#isOpen[connection] = 1;
+    this.#queued[connection] = 0;
+    this.#goodbyes[connection] = Goodbye.NONE;
+    return connection;
+  }
+
+  /** The handle of an open connection. */
+  #handleOf(connection: number): TcpHandle {
+    const existing = this.#handles[connection];
+    if (existing !== undefined) return existing;
+    const handle = this.#parts.makeHandle();
+    // From here on the handle closes it, also if the thread is ended.
+    if (handle.open(this.#lane!.sockets.take(connection)) < 0) throw new Error('a handle does not take a descriptor');
+    handle.index = connection;
+    this.#handles[connection] = handle;
+    return handle;
+  }
+
   /** Queues a copy behind what waits already. */
-  #queue(connection: number, handle: TcpHandle, bytes: Uint8Array, start: number, end: number): WriteOutcome {
+  #queue(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
     if (this.#queued[connection] + end - start > this.#limits.maxQueuedBytes) return WriteOutcome.TOO_SLOW;
     // Not bytes.slice: that of a Buffer is a view, and the caller writes over these bytes at once.
-    this.#queueCopy(connection, handle, Uint8Array.prototype.slice.call(bytes, start, end));
+    this.#queueCopy(connection, Uint8Array.prototype.slice.call(bytes, start, end));
     return WriteOutcome.DONE;
   }
 
   /** Queues bytes that are nobody else's. */
-  #queueCopy(connection: number, handle: TcpHandle, copy: Uint8Array): void {
+  #queueCopy(connection: number, copy: Uint8Array): void {
+    const handle = this.#handleOf(connection);
     if (handle.writeBuffer(this.#request, copy) < 0) this.#close(connection, 'error');
     else if (this.#parts.state.words[this.#parts.state.ASYNC] === 1) this.#keep(connection, handle, copy);
   }
@@ -187,17 +258,29 @@ export class HandleTransport implements Transport {
   }
 
   #close(connection: number, reason: CloseReason): void {
-    const handle = this.#handles[connection];
-    if (handle === undefined) return;
-    this.#handles[connection] = undefined;
+    if (this.#isOpen[connection] === 0) return;
+    this.#isOpen[connection] = 0;
     // Reading ends first: the lane holds the socket open as long as it reads from it.
-    this.#lane?.leave(connection);
+    this.#lane?.uring.leave(connection);
+    const handle = this.#handles[connection];
+    if (handle === undefined) {
+      this.#closeSocket(this.#lane!, connection, reason);
+      return;
+    }
+    this.#handles[connection] = undefined;
     handle.close(reason === 'error' ? this.#callbacks.onFailed : this.#callbacks.onClosed);
   }
 
-  #onEnd(handle: TcpHandle, status: number): void {
-    const connection = handle.index;
-    if (this.#handles[connection] !== handle) return;
+  #closeSocket({ uring, calls, sockets }: Lane, connection: number, reason: CloseReason): void {
+    uring.afterLeaving(connection, () => {
+      calls.close(sockets.take(connection));
+      // The lane may have been done with it long ago, and whoever closes is not told while he does.
+      queueMicrotask(() => this.#handler.onClosed(connection, reason));
+    });
+  }
+
+  #onEnd(connection: number, status: number): void {
+    if (this.#isOpen[connection] === 0) return;
     if (status !== UV_EOF) {
       this.#close(connection, 'error');
       return;
@@ -226,7 +309,7 @@ export class HandleTransport implements Transport {
   #onClosed(handle: TcpHandle, reason: CloseReason): void {
     const { index } = handle;
     if (this.#lane === undefined) this.#handler.onClosed(index, reason);
-    else this.#lane.afterLeaving(index, () => this.#handler.onClosed(index, reason));
+    else this.#lane.uring.afterLeaving(index, () => this.#handler.onClosed(index, reason));
   }
 
   #makeLaneHandler(): LaneHandler {
@@ -239,16 +322,13 @@ export class HandleTransport implements Transport {
         handler.onTurn();
         return true;
       },
-      onEnd: (connection, status) => {
-        const handle = this.#handles[connection];
-        if (handle !== undefined) this.#onEnd(handle, status === 0 ? UV_EOF : status);
-      },
+      onEnd: (connection, status) => this.#onEnd(connection, status === 0 ? UV_EOF : status),
       onUnsent: (connection, rest, error) => {
-        const handle = this.#handles[connection];
-        if (handle === undefined) return;
+        if (this.#isOpen[connection] === 0) return;
         if (error < 0) this.#close(connection, 'error');
-        else this.#queueCopy(connection, handle, rest);
+        else this.#queueCopy(connection, rest);
       },
+      onAccept: (descriptor) => this.#acceptDescriptor(this.#lane!, descriptor),
     };
   }
 
@@ -263,7 +343,7 @@ export class HandleTransport implements Transport {
       onRead(this: TcpHandle): void {
         const length = state.words[state.READ];
         if (length > 0) handler.onData(this.index, readBuffer, length);
-        else if (length < 0) transport.#onEnd(this, length);
+        else if (length < 0 && transport.#handles[this.index] === this) transport.#onEnd(this.index, length);
       },
       onShutdown: (status, handle) => transport.#onShutdown(handle, status),
       onWritten: (status, handle) => transport.#onWritten(handle, status),

@@ -1,11 +1,14 @@
-// A fast lane by itself, over pairs of sockets: how long a turn of it may be.
+// A fast lane by itself: how long a turn of it may be, over pairs of sockets, and how it accepts.
 
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
 import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
 import { UringLane } from '../../lib/handles/uring-lane.ts';
 import { probeUring } from '../../lib/handles/uring-probe.ts';
+import { waitFor } from '../net/raw-client.ts';
 
 const parts = await probeUring(loadHandleParts());
 const skip = typeof parts === 'string' && `io_uring cannot be used here: ${parts}`;
@@ -50,4 +53,44 @@ t.test('timers are served while every read of a turn brings the next', { skip },
   isOver = true;
   t.ok(exchanges > 0, 'they did answer each other');
   t.ok(exchanges < MOST_EXCHANGES, `the timer was served after ${exchanges} exchanges`);
+});
+
+t.test('accepting goes on after it has failed, until it is stopped', { skip }, async (t) => {
+  if (typeof parts === 'string') return;
+  const { calls } = parts;
+  const accepted: number[] = [];
+  const lane = new UringLane(
+    {
+      onData: () => {},
+      onTurn: () => true,
+      onEnd: () => {},
+      onUnsent: () => {},
+      onAccept: (descriptor) => accepted.push(descriptor),
+    },
+    parts,
+    2,
+  );
+  t.teardown(() => {
+    lane.close();
+    for (const descriptor of accepted) calls.close(descriptor);
+  });
+  // It does not listen yet: nothing can be accepted.
+  const listener = calls.makeTcpSocket();
+  lane.accept(listener);
+  await sleep(20);
+  const server = createServer().listen({ fd: calls.duplicate(listener) });
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  for (let count = 1; count <= 3; count++) {
+    const peer = connect(port, '127.0.0.1');
+    t.teardown(() => peer.destroy());
+    await once(peer, 'connect');
+    await waitFor('the connection', () => accepted.length === count);
+  }
+  t.strictSame(accepted.map(calls.peerOf), ['127.0.0.1', '127.0.0.1', '127.0.0.1']);
+  lane.stopAccepting();
+  calls.close(listener);
+  await t.rejects(once(connect(port, '127.0.0.1'), 'connect'), { code: 'ECONNREFUSED' });
+  t.equal(accepted.length, 3);
 });

@@ -243,6 +243,7 @@ function allocateSmall(shape: ServerShape): ServerMemory {
     journalCounters: allocateCounters(JOURNAL_COUNTERS),
     acceptorDoorbells: each(acceptors, allocateDoorbell),
     acceptorCounters: [],
+    sockets: [],
     workerDoorbells: each(workers, allocateDoorbell),
     workerCounters: each(workers, () => allocateCounters(WORKER_COUNTERS)),
     commands: each(workers, () => ring(shape.commandSlots, REQUEST_WORDS)),
