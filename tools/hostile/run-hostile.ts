@@ -65,8 +65,11 @@ export interface HostileResult {
   differenceCents: number;
 }
 
-/** Time limits that a run of seconds can see at work. */
-const LIMIT_SECONDS = { 'login-timeout': 3, 'frame-timeout': 3, 'idle-timeout': 4, 'close-timeout': 1 };
+/**
+ * Time limits that a run of seconds can see at work. That of a frame is over before that of a login, also if its first byte
+ * came in a later second than the connection: else now the one and now the other would end a slow sender.
+ */
+const LIMIT_SECONDS = { 'login-timeout': 4, 'frame-timeout': 2, 'idle-timeout': 4, 'close-timeout': 1 };
 
 /** An honest user shakes a few times in a second. */
 const MAX_SHAKES = 20;
