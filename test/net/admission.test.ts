@@ -104,6 +104,34 @@ t.test('whatever comes and goes, no address has more than its limit, and no room
   t.end();
 });
 
+t.test('of two who come from one address at once, at its limit, not both are let in', (t) => {
+  const { add } = Atomics;
+  t.teardown(() => {
+    Atomics.add = add;
+  });
+  const limits = { ...NO_LIMITS, maxPerAddress: 2 };
+  // Another thread's whole step behind each of the counts of ours: of all connections, by one hash, by the other.
+  for (let behind = 1; behind <= 3; behind++) {
+    Atomics.add = add;
+    const memory = allocateAdmission(100);
+    const [ours, theirs] = [new Admission(memory), new Admission(memory)];
+    const hash = ours.hash('192.0.2.1');
+    const refusals: (string | undefined)[] = [];
+    const enter = (admission: Admission) => refusals.push(admission.enter(hash, 100, limits, 0));
+    enter(ours);
+    let counted = 0;
+    Atomics.add = ((words: Int32Array, index: number, value: number) => {
+      const before = add(words, index, value);
+      counted++;
+      if (counted === behind) enter(theirs);
+      return before;
+    }) as typeof Atomics.add;
+    enter(ours);
+    t.strictSame(refusals.sort(), ['address-limit', undefined, undefined], `behind count ${behind}`);
+  }
+  t.end();
+});
+
 t.test('threads that count at the same time never let in one too many', async (t) => {
   const memory = allocateAdmission(1000);
   const go = new Int32Array(new SharedArrayBuffer(12));
