@@ -103,9 +103,9 @@ class Relay {
     const server = connect({ port: this.#serverPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     const cutter = new FrameCutter((frame) => this.#spoil(frame, isHonest));
     for (const socket of [client, server]) this.#sockets.add(socket);
-    client.on('data', (chunk) => server.write(chunk));
+    client.on('data', (chunk: Buffer) => handOn(client, server, chunk));
     client.on('end', () => server.end());
-    server.on('data', (chunk: Buffer) => void client.write(cutter.add(chunk)));
+    server.on('data', (chunk: Buffer) => handOn(server, client, cutter.add(chunk)));
     server.on('end', () => {
       if (this.#breakage !== 'does not close' || isHonest) client.end();
     });
@@ -135,6 +135,13 @@ class Relay {
     if (this.#breakage === 'closes without a word' && opcode === ERROR) return Buffer.alloc(0);
     return frame;
   }
+}
+
+/** Reads no faster than the other side does: else a client that does not read would have a relay that reads for it. */
+function handOn(from: Socket, to: Socket, bytes: Buffer): void {
+  if (to.write(bytes)) return;
+  from.pause();
+  to.once('drain', () => from.resume());
 }
 
 /** Hands on what the control API says, and spoils it in place. */
