@@ -79,11 +79,8 @@ export class Admission {
     }
     Atomics.add(words, this.#wordOf(hash), 1);
     Atomics.add(words, this.#otherWordOf(hash), 1);
-    // Read anew when both have counted it. What an add has found would not do: of two who come at once, each might be the first
-    // in one of the words. The last of too many finds them all in both; only now and then one is refused who might have stayed.
-    const present = Math.min(Atomics.load(words, this.#wordOf(hash)), Atomics.load(words, this.#otherWordOf(hash)));
     let refusal: CloseReason | undefined;
-    if (limits.maxPerAddress > 0 && present > limits.maxPerAddress) refusal = 'address-limit';
+    if (limits.maxPerAddress > 0 && this.#countOf(hash) > limits.maxPerAddress) refusal = 'address-limit';
     // Last: who is refused anyway takes nothing from the others' second.
     else if (limits.maxAcceptsPerSecond > 0 && !this.#takeAccept(limits.maxAcceptsPerSecond, nowSeconds)) {
       refusal = 'accept-limit';
@@ -97,6 +94,16 @@ export class Admission {
     Atomics.sub(this.#words, OPEN_WORD, 1);
     Atomics.sub(this.#words, this.#wordOf(hash), 1);
     Atomics.sub(this.#words, this.#otherWordOf(hash), 1);
+  }
+
+  /**
+   * How many there are of an address, once oneself is counted. What the adds have found would not do: of two who come at once,
+   * each might be the first in one of the words. The last of too many finds them all in both words, and only now and then one is
+   * refused who might have stayed.
+   */
+  #countOf(hash: number): number {
+    const words = this.#words;
+    return Math.min(Atomics.load(words, this.#wordOf(hash)), Atomics.load(words, this.#otherWordOf(hash)));
   }
 
   #takeAccept(limit: number, nowSeconds: number): boolean {
