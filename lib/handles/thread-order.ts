@@ -6,7 +6,7 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
-import { findSystemCalls, type SystemCalls } from './system-calls.ts';
+import type { SystemCalls } from './system-calls.ts';
 
 /** The shortest turn that the kernel gives, in nanoseconds. */
 const SHORT_SLICE = 100_000;
@@ -22,10 +22,10 @@ const TASKS = '/proc/self/task';
 /** Of a thread's name the kernel keeps so many letters. */
 const NAME_LENGTH = 15;
 
-/** Lets this thread run as soon as it wakes. What cannot be had is done without. */
-export function goFirst(calls: SystemCalls | undefined = findSystemCalls()): void {
+/** Lets this thread run as soon as it wakes, where the system has that. */
+export function goFirst(calls: SystemCalls): void {
   try {
-    calls?.setSlice(SHORT_SLICE);
+    calls.setSlice(SHORT_SLICE);
   } catch {
     // An older kernel or a sandbox: turns are as long as they were.
   }

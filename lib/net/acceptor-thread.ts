@@ -4,6 +4,7 @@ import type { MessagePort } from 'node:worker_threads';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { TokenKey } from '../access/token.ts';
 import { probeHandles } from '../handles/handle-probe.ts';
+import { findSystemCalls } from '../handles/system-calls.ts';
 import { goFirst } from '../handles/thread-order.ts';
 import { probeUring } from '../handles/uring-probe.ts';
 import { Stock } from '../packets/stock.ts';
@@ -65,11 +66,13 @@ export interface AcceptorThreadData {
 const STOP_POLL_MS = 10;
 
 async function run(data: AcceptorThreadData): Promise<void> {
-  goFirst();
   const { tls } = data;
+  const calls = findSystemCalls();
+  if (calls !== undefined) goFirst(calls);
   // TLS is what Node puts around a socket: a bare handle has none.
   const handles = data.transport !== 'socket' && tls === undefined ? await probeHandles() : undefined;
-  const uring = data.transport === 'uring' && typeof handles === 'object' ? await probeUring(handles) : undefined;
+  const takesUring = data.transport === 'uring' && typeof handles === 'object';
+  const uring = takesUring ? await probeUring(handles, calls && (() => calls)) : undefined;
   // Its own: what changes a limit changes it in place, for everything that reads it.
   const limits = { ...data.limits };
   const acceptor = new Acceptor({
