@@ -34,8 +34,8 @@ t.test(
   { skip: process.platform !== 'linux' },
   async (t) => {
     const server = await ServerProcess.start(['--acceptors', '2']);
+    t.teardown(() => server.stop());
     const threads = readThreads(server.pid);
-    await server.stop();
     const own = readThreads(process.pid)[0].nice;
     const first = threads.filter(({ name }) => FIRST.includes(name));
     const others = threads.filter(({ name }) => !FIRST.includes(name));
