@@ -2,7 +2,7 @@
 //
 // The way through the loop's poll and back costs more than a request. At some thousands of requests a second the next one is
 // there before the loop would have gone round; while requests come seldom a wait is worth nothing, and while connections are
-// being made, which the loop accepts, it would only hold them up.
+// being made, which the loop does, it would only hold them up.
 
 /** Reads a millisecond from which on it is many, and below which it is no more. */
 const BEGIN_RATE = 5;
