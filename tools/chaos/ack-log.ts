@@ -34,6 +34,7 @@ export class AckLog {
   /** In the order in which they came. */
   readonly acks: Ack[] = [];
   readonly #file: number;
+  readonly #kinds = new Set<AckKind>();
   #lines: string[] = [];
 
   /** @param path of a file that gets one line of JSON for each */
@@ -43,8 +44,14 @@ export class AckLog {
 
   add(ack: Ack): void {
     this.acks.push(ack);
+    this.#kinds.add(ack.kind);
     this.#lines.push(JSON.stringify(ack));
     if (this.#lines.length >= LINES) this.flush();
+  }
+
+  /** Whether each of these was acknowledged to anybody. */
+  hasAll(kinds: readonly AckKind[]): boolean {
+    return kinds.every((kind) => this.#kinds.has(kind));
   }
 
   flush(): void {
