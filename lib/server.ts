@@ -3,7 +3,6 @@
 // Main thread. It owns no socket of a user. When a thread fails, the server is over: `failed` settles and the process is
 // to end, for no thread can go on without the others.
 
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -35,7 +34,7 @@ import { closeSockets } from './net/socket-table.ts';
 import { SHARE_ARENA_WORDS } from './packets/limits.ts';
 import { PacketCreator } from './packets/packet-creator.ts';
 import { PacketTable } from './packets/packet-table.ts';
-import { SEED_BYTES } from './packets/seeded-random.ts';
+import { SeedSource } from './packets/seed-source.ts';
 import { DoorbellRinger } from './ring/doorbell.ts';
 import { openAccess, type ServerAccess } from './server-access.ts';
 import { readAddresses } from './server-addresses.ts';
@@ -172,6 +171,7 @@ export class Server {
       onInfo: (sentence) => this.#events.onInfo?.(sentence),
     });
     if (options.wallet !== '') this.#wallet = await loadWallet(options.wallet);
+    const seeds = new SeedSource();
     this.#work = new ServerWork({
       options,
       memory,
@@ -181,7 +181,7 @@ export class Server {
       splitDrop: (request, seed, shared, at) => this.#splitters.run({ request, seed, memory: shared, at }),
       wallet: this.#wallet,
       readRecords: (userId, request) => this.#history.records(userId, request),
-      drawSeed: () => randomBytes(SEED_BYTES),
+      drawSeed: () => seeds.draw(),
       readNowMs: this.#readNowMs,
       sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? { ref: false } : { ref: false, signal }),
       onError: (error) => this.#events.onError(error),
