@@ -45,6 +45,7 @@ const SWEEP_MOST = 4000;
 interface Opening {
   ticket: Ticket;
   packetId: number;
+  packet: NewPacket;
   onOpen: (packetId: number) => void;
 }
 
@@ -109,7 +110,7 @@ export class SentPackets {
     if (packetId === NO_ROOM) return NO_ROOM;
     this.#sendOfSlot[slotOf(packetId)] = origin.sendId;
     const ticket = this.#log.openPacket({ id: packetId, packet, ...origin });
-    this.#opening.push({ ticket, packetId, onOpen });
+    this.#opening.push({ ticket, packetId, packet, onOpen });
     return packetId;
   }
 
@@ -124,10 +125,10 @@ export class SentPackets {
   /** Goes on with everything that has become durable meanwhile. */
   settle(): void {
     let opened = 0;
-    for (const { ticket, packetId, onOpen } of this.#opening) {
-      if (!this.#log.isDurable(ticket)) break;
+    for (const opening of this.#opening) {
+      if (!this.#log.isDurable(opening.ticket)) break;
       opened++;
-      this.#open(packetId, onOpen);
+      this.#open(opening);
     }
     if (opened > 0) this.#opening = this.#opening.slice(opened);
     for (const closing of this.#closing.values()) {
@@ -173,15 +174,14 @@ export class SentPackets {
     return totals;
   }
 
-  #open(packetId: number, onOpen: (packetId: number) => void): void {
+  #open({ packetId, packet, onOpen }: Opening): void {
     this.#creator.publish(packetId);
-    const view = this.#table.view(packetId)!;
     this.#sent++;
-    this.#fundedCents += view.totalCents;
+    this.#fundedCents += packet.totalCents;
     this.#live.push(packetId);
-    this.#expiry.add(packetId, view.expiresAt);
+    this.#expiry.add(packetId, packet.expiresAt);
     onOpen(packetId);
-    for (const userId of view.invited) this.#events.tellUser(userId, packetId);
+    for (const userId of packet.invited) this.#events.tellUser(userId, packetId);
   }
 
   #expire(packetId: number): void {
