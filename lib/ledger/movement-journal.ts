@@ -24,6 +24,7 @@ export class MovementJournal implements MovementLog {
   #waiting: { ticket: Ticket; resolve: () => void }[] = [];
   /** What was durable at the last `settle`. */
   #settledPosition = 0;
+  #willRing = false;
 
   constructor(entries: EntryWriter) {
     this.#entries = entries;
@@ -175,9 +176,16 @@ export class MovementJournal implements MovementLog {
     return this.#entries.durablePosition !== this.#settledPosition;
   }
 
+  /** The journal thread is woken once for all that this turn enters: woken by the first, it would commit that one alone. */
   #enter(): Ticket {
     this.#entries.publish();
-    this.#entries.ring();
+    if (!this.#willRing) {
+      this.#willRing = true;
+      queueMicrotask(() => {
+        this.#willRing = false;
+        this.#entries.ring();
+      });
+    }
     return this.#entries.position;
   }
 }
