@@ -33,7 +33,7 @@ import { Transfers } from './sets/transfers.ts';
 import { UserSends } from './sets/user-sends.ts';
 
 /** How often packets are released and created, in milliseconds. */
-const TICK_MS = 10;
+const TICK_MS = 20;
 
 /** The same while there is little or nothing to do, in milliseconds: no packet is later than this. */
 const IDLE_TICK_MS = 100;
