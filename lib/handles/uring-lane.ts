@@ -7,6 +7,7 @@
 // the loop's poll, as it does without the lane; or it naps between arrivals (arrival-rate.ts), and its timers are up to 2 ms late.
 
 import { ArrivalRate } from './arrival-rate.ts';
+import { GatherRule } from './gather-rule.ts';
 import { type OwnedDescriptor, ownDescriptor } from './owned-descriptor.ts';
 import { Uring } from './uring.ts';
 import { NO_BUFFER } from './uring-layout.ts';
@@ -59,6 +60,9 @@ export class UringLane {
   /** What to do once a connection that leaves has left. */
   readonly #afterLeaving = new Map<number, () => void>();
   readonly #arrivals = new ArrivalRate();
+  readonly #gather = new GatherRule();
+  /** Connections that are read from. */
+  #reading = 0;
   #listener = NO_LISTENER;
   #isInTurn = false;
   #isTurnDue = false;
@@ -101,6 +105,7 @@ export class UringLane {
     // More are likely to follow, and the loop has to be there for them.
     if (this.#listener === NO_LISTENER) this.#arrivals.countOpen();
     this.#states[connection] = LaneState.READING;
+    this.#reading++;
     this.#descriptors[connection] = descriptor;
     this.#batches[connection] = 0;
     this.#uring.receive(connection, descriptor);
@@ -144,7 +149,10 @@ export class UringLane {
   leave(connection: number): void {
     const isReading = this.#states[connection] === LaneState.READING;
     this.#states[connection] = isReading ? LaneState.LEAVING : LaneState.FREE;
-    if (isReading) this.#uring.cancelReceive(connection);
+    if (isReading) {
+      this.#reading--;
+      this.#uring.cancelReceive(connection);
+    }
     // At once: the socket is closed next, and its number may be another's soon.
     this.flush();
     if (isReading) this.#turnSoon();
@@ -166,7 +174,7 @@ export class UringLane {
   // HOT
   #submit(isNapping: boolean): void {
     this.#batch = (this.#batch + 1) | 0 || 1;
-    if (isNapping) this.#uring.submitAndNap();
+    if (isNapping) this.#uring.submitAndNap(this.#gather.begin(this.#arrivals.perMs, this.#reading));
     else this.#uring.submit();
   }
 
@@ -178,6 +186,7 @@ export class UringLane {
     this.#isInTurn = true;
     uring.wake();
     const beganMs = this.#arrivals.nowMs();
+    let countedMs = beganMs;
     let mayNap = true;
     do {
       const wasNapping = mayNap && uring.waiting === 0 && this.#arrivals.isWorthWaiting;
@@ -189,6 +198,8 @@ export class UringLane {
       for (let left = reads; left > 0; left--) this.#take();
       if (reads > 0) mayNap = this.#handler.onTurn();
       this.#arrivals.countReads(reads);
+      if (wasNapping) this.#gather.end(reads, this.#arrivals.latestMs - countedMs);
+      countedMs = this.#arrivals.latestMs;
     } while (!uring.takeLoopDue() && this.#arrivals.latestMs - beganMs < TURN_MS);
     this.flush();
     this.#isInTurn = false;
@@ -231,6 +242,7 @@ export class UringLane {
       this.#uring.receive(connection, this.#descriptors[connection]);
     } else {
       this.#states[connection] = LaneState.ENDED;
+      this.#reading--;
       this.#handler.onEnd(connection, result);
     }
   }

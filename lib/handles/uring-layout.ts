@@ -44,6 +44,8 @@ export const SQE_BUFFER_SELECT = 1 << 5;
 export const SQE_NO_SUCCESS = 1 << 6;
 export const RECV_MULTISHOT = 1 << 1;
 export const ACCEPT_MULTISHOT = 1;
+/** Operation flag of a timeout: it goes on, and completes each time. Since Linux 6.4. */
+export const TIMEOUT_MULTISHOT = 64;
 /** SOCK_NONBLOCK, SOCK_CLOEXEC. */
 export const ACCEPT_FLAGS = 0x800 | 0x80000;
 /** MSG_DONTWAIT, MSG_WAITALL: all of it now, or say how much; MSG_NOSIGNAL. */

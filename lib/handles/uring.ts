@@ -61,6 +61,7 @@ import {
   SQE_USER_DATA,
   SQE_WORDS,
   SQES_OFFSET,
+  TIMEOUT_MULTISHOT,
 } from './uring-layout.ts';
 
 const ENTRIES = 256;
@@ -76,6 +77,8 @@ const KIND_BITS = 3;
 /** The user_data of what ends naps. */
 const LOOP_READY = Kind.LOOP;
 const NAPS_OVER = (1 << KIND_BITS) | Kind.LOOP;
+
+const EINVAL = -22;
 
 /** How long the event loop may be kept waiting by naps for its timers, if nobody says otherwise. */
 const NAP_MS = 2;
@@ -117,6 +120,8 @@ export class Uring {
   readonly #loopPoll: number;
   #isWatchingLoop = false;
   #isTimed = false;
+  /** Whether this kernel's timeouts go on by themselves: known once one has, or could not. */
+  #doesTimeRepeat: boolean | undefined;
   #isLoopDue = false;
   /** How long naps last, as seconds and nanoseconds, and where that lies. */
   readonly #nap = new BigInt64Array(new ArrayBuffer(16));
@@ -227,19 +232,21 @@ export class Uring {
   /**
    * The same, and if nothing has happened yet, blocks the thread until something does: here, or in the thread's event loop,
    * which then is due; at most as long as naps may last.
+   *
+   * @param least so many things have to happen, unless that takes too long
    */
   // HOT
-  submitAndNap(): void {
+  submitAndNap(least: number): void {
     if ((Atomics.load(this.#words, this.#sqFlags) & SQ_TASKRUN) !== 0) {
       this.submit();
       return;
     }
     if (!this.#isWatchingLoop) this.#put(OP_POLL_ADD, this.#loopPoll, 0, 0, 0, POLLIN, LOOP_READY);
     this.#isWatchingLoop = true;
-    // One timer for many naps: to set one for each would cost more than the nap.
-    if (!this.#isTimed) this.#put(OP_TIMEOUT, -1, this.#napLow, this.#napHigh, 1, 0, NAPS_OVER);
-    this.#isTimed = true;
-    this.#enter(1);
+    if (!this.#isTimed) this.#startTime();
+    // A timeout that has completed just before the wait begins does not end it, unless one completion is enough. Where there is
+    // always a next one, that may take twice as long as naps may last; elsewhere it might take for ever.
+    this.#enter(this.#doesTimeRepeat === true ? least : 1);
     if (this.#isMoreToSubmit()) this.submit();
   }
 
@@ -274,12 +281,13 @@ export class Uring {
   /** Turns the event on. Returns false, and leaves it off, if there is something to come for already. */
   sleep(): boolean {
     const words = this.#words;
-    if (this.#isWatchingLoop) this.#unwatchLoop();
+    if (this.#isWatchingLoop || this.#isTimed) this.#endNaps();
     Atomics.store(words, this.#cqFlags, 0);
     // The kernel sets its flag before it looks whether the event is on, and we look in the other order: one of us sees it.
     const hasWork = (Atomics.load(words, this.#sqFlags) & SQ_TASKRUN) !== 0;
     const hasCome = Atomics.load(words, this.#cqTail) !== words[this.#cqHead] || this.#backlog.length > 0;
-    if (!hasWork && !hasCome && !this.#isWatchingLoop && this.#pending === 0) return true;
+    const isQuiet = !this.#isWatchingLoop && !this.#isTimed && this.#pending === 0;
+    if (!hasWork && !hasCome && isQuiet) return true;
     this.wake();
     return false;
   }
@@ -289,12 +297,20 @@ export class Uring {
     Atomics.store(this.#words, this.#cqFlags, CQ_EVENT_DISABLED);
   }
 
+  /** One timer for many naps, on and on: to set one for each would cost more than the nap. */
+  #startTime(): void {
+    const flags = this.#doesTimeRepeat === false ? 0 : TIMEOUT_MULTISHOT;
+    this.#put(OP_TIMEOUT, -1, this.#napLow, this.#napHigh, 1, flags, NAPS_OVER);
+    this.#isTimed = true;
+  }
+
   /**
-   * What a nap has begun does not outlive it. While an eventfd is counted up, as for every message to the loop, the kernel
+   * What naps have begun does not outlive them. Time would go on waking this thread. While an eventfd is counted up, as for every message to the loop, the kernel
    * counts up no other: if the ring watched the loop then, it would have something to come for, and nobody be woken any more.
    */
-  #unwatchLoop(): void {
-    this.#cancel(LOOP_READY);
+  #endNaps(): void {
+    if (this.#isWatchingLoop) this.#cancel(LOOP_READY);
+    if (this.#isTimed) this.#cancel(NAPS_OVER);
     this.submit();
   }
 
@@ -351,7 +367,7 @@ export class Uring {
       const kind = data & ((1 << KIND_BITS) - 1);
       head = (head + 1) | 0;
       if (kind === Kind.RECEIVE || kind === Kind.ACCEPT) this.#backlog.append(data, result, words[place + 3]);
-      else if (kind === Kind.LOOP) this.#onLoopDue(data);
+      else if (kind === Kind.LOOP) this.#onLoopDue(data, result, words[place + 3]);
       if (kind !== Kind.SEND) continue;
       // Who is told may submit again, and then takes completions from here on.
       Atomics.store(words, this.#cqHead, head);
@@ -361,10 +377,15 @@ export class Uring {
     Atomics.store(words, this.#cqHead, head);
   }
 
-  #onLoopDue(data: number): void {
+  #onLoopDue(data: number, result: number, flags: number): void {
     this.#isLoopDue = true;
-    if (data === LOOP_READY) this.#isWatchingLoop = false;
-    else this.#isTimed = false;
+    if (data === LOOP_READY) {
+      this.#isWatchingLoop = false;
+      return;
+    }
+    this.#isTimed = (flags & CQE_MORE) !== 0;
+    if (this.#isTimed) this.#doesTimeRepeat = true;
+    else if (result === EINVAL) this.#doesTimeRepeat = false;
   }
 
   #locate(bytes: Uint8Array): void {

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { writeSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
 import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
 import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
@@ -13,10 +14,27 @@ import { sleep, waitFor } from '../net/raw-client.ts';
 const parts = await probeUring(loadHandleParts());
 const skip = typeof parts === 'string' && `io_uring cannot be used here: ${parts}`;
 
-function make(t: Test, pairs = 1) {
+/** Writes to sockets one after the other, so many milliseconds apart: the thread that naps cannot. */
+function writeElsewhere(t: Test, descriptors: readonly number[], apartMs: number): Promise<unknown> {
+  const code = `const { writeSync } = require('node:fs');
+    const { workerData, parentPort } = require('node:worker_threads');
+    const word = new Int32Array(new SharedArrayBuffer(4));
+    parentPort.postMessage('ready');
+    for (const descriptor of workerData.descriptors) {
+      Atomics.wait(word, 0, 0, workerData.apartMs);
+      writeSync(descriptor, 'x');
+    }
+    // Its end would be something that the loop of who naps has to do.
+    Atomics.wait(word, 0, 0, 5000);`;
+  const worker = new Worker(code, { eval: true, workerData: { descriptors, apartMs }, execArgv: [] });
+  t.teardown(() => worker.terminate());
+  return once(worker, 'message');
+}
+
+function make(t: Test, pairs = 1, napMs?: number) {
   const calls = loadSystemCalls();
   const unsent: [connection: number, result: number][] = [];
-  const uring = new Uring(calls, (connection, result) => unsent.push([connection, result]));
+  const uring = new Uring(calls, (connection, result) => unsent.push([connection, result]), napMs);
   const ends = Array.from({ length: pairs }, () => calls.makeSocketPair());
   const open = new Set([...ends.flat(), uring.event]);
   const close = (descriptor: number) => {
@@ -174,7 +192,7 @@ t.test('whoever wants to sleep after a nap hears of what came before', { skip },
   for (let round = 0; round < 20; round++) {
     // So that the loop has nothing to do, and time ends the nap.
     await sleep(2);
-    uring.submitAndNap();
+    uring.submitAndNap(1);
     writeSync(ends[0][1], 'x');
     t.notOk(uring.sleep(), 'whether it was brought in meanwhile or not');
     t.equal(take().length, 1);
@@ -189,10 +207,10 @@ t.test(
     uring.receive(1, ends[0][0]);
     take();
     writeSync(ends[0][1], 'x');
-    uring.submitAndNap();
+    uring.submitAndNap(1);
     t.ok(uring.next() && !uring.takeLoopDue(), 'an arrival ends it, and the loop has nothing to do');
     uring.giveBack(uring.buffer);
-    uring.submitAndNap();
+    uring.submitAndNap(1);
     t.ok(!uring.next() && uring.takeLoopDue(), 'time ends it');
     const { port1, port2 } = new MessageChannel();
     const heard = new Promise((resolve) => {
@@ -201,13 +219,58 @@ t.test(
     for (let naps = 0; naps < 3; naps++) {
       port1.postMessage('here');
       const started = process.hrtime.bigint();
-      uring.submitAndNap();
+      uring.submitAndNap(1);
       t.ok(uring.takeLoopDue(), `${process.hrtime.bigint() - started} ns`);
     }
     await heard;
     port2.close();
   },
 );
+
+t.test('a nap for two goes on behind the first, and one for more than come ends in time', { skip }, async (t) => {
+  const { uring, ends, take } = make(t, 2, 500);
+  for (const [connection, [mine]] of ends.entries()) uring.receive(connection, mine);
+  // Until time has ended one it is not known that it would end another.
+  for (let naps = 0; naps < 3; naps++) uring.submitAndNap(1);
+  const theirs = ends.map(([, end]) => end);
+  for (const least of [2, 3]) {
+    await writeElsewhere(t, theirs, 100);
+    // So that the loop has nothing to do, and what it had is forgotten.
+    await sleep(20);
+    take();
+    let brought = 0;
+    // Time that began before may be over at any moment.
+    for (let naps = 0; naps < 2 && brought < 2; naps++) {
+      uring.takeLoopDue();
+      uring.submitAndNap(least);
+      brought = uring.waiting;
+    }
+    t.equal(brought, 2);
+    t.equal(uring.takeLoopDue(), least === 3, least === 3 ? 'time ends it' : 'the second ends it');
+    take();
+  }
+});
+
+t.test('time ends every nap, also where it is over just as one begins', { skip }, (t) => {
+  const { uring } = make(t, 1, 0.1);
+  // What the loop has to do ends naps for one, and is one of what others wait for: so these begin at any point of their time.
+  const { port1, port2 } = new MessageChannel();
+  port2.on('message', () => {});
+  port1.postMessage('here');
+  const naps = 20_000;
+  let due = 0;
+  for (let nap = 0; nap < naps; nap++) {
+    uring.submitAndNap(1);
+    const untilMs = performance.now() + 0.0015 * (nap % 100);
+    while (performance.now() < untilMs);
+    uring.takeLoopDue();
+    uring.submitAndNap(8);
+    if (uring.takeLoopDue()) due++;
+  }
+  t.equal(due, naps);
+  port1.close();
+  t.end();
+});
 
 t.test(
   'an arrival wakes whoever sleeps after a nap, though the loop had something to do meanwhile',
@@ -226,7 +289,7 @@ t.test(
     t.teardown(() => port1.close());
     for (let round = 0; round < 5; round++) {
       // A short one: its end is that of the time that naps may take.
-      uring.submitAndNap();
+      uring.submitAndNap(1);
       uring.takeLoopDue();
       while (!uring.sleep()) take();
       for (let messages = 0; messages < 3; messages++) {
