@@ -143,8 +143,9 @@ class ChaosRun {
     const server = await startServer(this.#data, plan, this.#log);
     const life = new ChaosLife(server, this.#acks, this.#troubles, round);
     const living = this.#live(life);
+    await Promise.race([sleep(plan.loadMs), living]);
     const isLast = round === this.#options.rounds;
-    await Promise.race([this.#load(life, plan.loadMs, isLast), living]);
+    const moreMs = isLast ? await Promise.race([this.#loadOn(life), living]) : undefined;
     life.end();
     await server.kill();
     this.#kills++;
@@ -152,15 +153,18 @@ class ChaosRun {
     for (const user of this.#users) user.leave();
     await this.#judge(round);
     const { length } = this.#acks.acks;
+    const more = moreMs ? ` and ${moreMs} ms more, until everything was acknowledged once` : '';
     this.#options.print(
-      `round ${round}: ${describePlan(plan)}; ${length} acknowledgements so far, ${this.#records} records`,
+      `round ${round}: ${describePlan(plan)}${more}; ${length} acknowledgements so far, ${this.#records} records`,
     );
   }
 
-  async #load(life: ChaosLife, ms: number, isLast: boolean): Promise<void> {
-    await sleep(ms);
-    const until = performance.now() + (isLast ? MOST_EXTRA_MS : 0);
-    while (!life.isOver && performance.now() < until && !this.#acks.hasAll(TRIED)) await sleep(EXTRA_LOOK_MS);
+  /** Goes on until everything was acknowledged once: see TRIED. Returns how long that took, in whole milliseconds. */
+  async #loadOn(life: ChaosLife): Promise<number> {
+    const startedAt = performance.now();
+    const until = startedAt + MOST_EXTRA_MS;
+    while (!life.isOver && !this.#acks.hasAll(TRIED) && performance.now() < until) await life.pause(EXTRA_LOOK_MS);
+    return Math.round(performance.now() - startedAt);
   }
 
   /** A server that nobody asks anything new of: everything comes to its end, then it is stopped in good order. */
