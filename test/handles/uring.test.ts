@@ -7,7 +7,14 @@ import t, { type Test } from 'tap';
 import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
 import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
 import { Uring } from '../../lib/handles/uring.ts';
-import { NO_BUFFER } from '../../lib/handles/uring-layout.ts';
+import {
+  NO_BUFFER,
+  OP_TIMEOUT,
+  SQE_CODE,
+  SQE_OPERATION_FLAGS,
+  SQE_WORDS,
+  TIMEOUT_MULTISHOT,
+} from '../../lib/handles/uring-layout.ts';
 import { probeUring } from '../../lib/handles/uring-probe.ts';
 import { sleep, waitFor } from '../net/raw-client.ts';
 
@@ -269,6 +276,46 @@ t.test('time ends every nap, also where it is over just as one begins', { skip }
   }
   t.equal(due, naps);
   port1.close();
+  t.end();
+});
+
+t.test('where timers do not go on by themselves, time ends every nap too', { skip }, (t) => {
+  const calls = loadSystemCalls();
+  const memories: ArrayBuffer[] = [];
+  let refused = 0;
+  const uring = new Uring(
+    {
+      ...calls,
+      mapMemory: (bytes) => {
+        const memory = calls.mapMemory(bytes);
+        memories.push(memory);
+        return memory;
+      },
+      // A flag that no kernel knows stands for one that this kernel would not know.
+      enterRing: (descriptor, count, least) => {
+        const words = new Int32Array(memories[1]);
+        for (let entry = 0; entry < words.length; entry += SQE_WORDS) {
+          const isTimer = (words[entry + SQE_CODE] & 0xff) === OP_TIMEOUT;
+          if (!isTimer || words[entry + SQE_OPERATION_FLAGS] !== TIMEOUT_MULTISHOT) continue;
+          words[entry + SQE_OPERATION_FLAGS] = 1 << 30;
+          refused++;
+        }
+        return calls.enterRing(descriptor, count, least);
+      },
+    },
+    () => {},
+    0.1,
+  );
+  t.teardown(() => {
+    calls.close(uring.descriptor);
+    calls.close(uring.event);
+  });
+  for (let nap = 0; nap < 1000; nap++) {
+    uring.takeLoopDue();
+    uring.submitAndNap(8);
+    if (!uring.takeLoopDue()) t.fail(`nap ${nap}`);
+  }
+  t.equal(refused, 1, 'that is tried once');
   t.end();
 });
 
