@@ -4,7 +4,8 @@
 //
 // A turn begins when the event says that something has happened, or somebody asks for one; it hands over what has arrived,
 // lets the handler answer, submits the answers, and begins anew with what has come in the meantime. Then the thread sleeps in
-// the loop's poll, as it does without the lane; or it naps between arrivals (arrival-rate.ts), and its timers are up to 2 ms late.
+// the loop's poll, as it does without the lane; or it naps between arrivals (arrival-rate.ts, gather-rule.ts), and its timers are
+// some 2 ms late.
 
 import { ArrivalRate } from './arrival-rate.ts';
 import { GatherRule } from './gather-rule.ts';
