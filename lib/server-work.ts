@@ -14,6 +14,7 @@ import { DropCampaigns, type DropSplitter } from './packets/drop-campaigns.ts';
 import { DropTable } from './packets/drop-table.ts';
 import type { PacketCreator } from './packets/packet-creator.ts';
 import type { PacketTable } from './packets/packet-table.ts';
+import { releaseIntervalMs } from './packets/release-interval.ts';
 import { SendCampaigns } from './packets/send-campaigns.ts';
 import { SentPackets } from './packets/sent-packets.ts';
 import type { RecordsRequest, RecordsResult } from './protocol/extended.ts';
@@ -32,14 +33,8 @@ import { MainReplies } from './sets/main-replies.ts';
 import { Transfers } from './sets/transfers.ts';
 import { UserSends } from './sets/user-sends.ts';
 
-/** How often packets are released and created, in milliseconds. */
-const TICK_MS = 20;
-
-/** The same while there is little or nothing to do, in milliseconds: no packet is later than this. */
-const IDLE_TICK_MS = 100;
-
-/** So often a drop or send is looked at for each of its packets, within the two bounds above. */
-const TICKS_PER_PACKET = 2;
+/** How soon a tick comes while something is under way that it will move on, in milliseconds. */
+const BUSY_TICK_MS = 20;
 
 export interface ServerWorkParts {
   options: ServerOptions;
@@ -234,9 +229,9 @@ export class ServerWork {
 
   /** When the next tick is wanted, in milliseconds from now. */
   get tickMs(): number {
-    if (this.packets.isBusy || this.#userSends.underWay > 0 || !this.#commands.isClear) return TICK_MS;
-    const rate = this.drops.releaseRate + this.sends.createRate;
-    return Math.min(IDLE_TICK_MS, Math.max(TICK_MS, 1000 / TICKS_PER_PACKET / rate));
+    const intervalMs = releaseIntervalMs(this.drops.releaseRate + this.sends.createRate);
+    const isBusy = this.packets.areClosing || this.#userSends.underWay > 0 || !this.#commands.isClear;
+    return isBusy ? Math.min(BUSY_TICK_MS, intervalMs) : intervalMs;
   }
 
   /** Another thread has rung: takes what there is, then announces sleep, and looks again before it believes it. */

@@ -95,9 +95,9 @@ export class SentPackets {
     return this.#table.slots;
   }
 
-  /** Whether something is under way that a tick will move on. */
-  get isBusy(): boolean {
-    return this.#opening.length > 0 || this.#closing.size > 0;
+  /** Whether packets have expired and are not closed yet: a tick moves them on. */
+  get areClosing(): boolean {
+    return this.#closing.size > 0;
   }
 
   /**

@@ -34,7 +34,7 @@ t.test('a packet can be grabbed, is told and counts only once its opening is dur
   t.equal(packets.view(id), undefined);
   t.strictSame([opened, told], [[], []]);
   t.match(packets.totals(), { fundedCents: 0, sent: 0, open: 0, outstandingCents: 0 });
-  t.ok(packets.isBusy);
+  t.notOk(packets.areClosing);
   log.makeDurable();
   t.equal(table.grab(id, 8), NOT_FOUND, 'and not before main has seen that');
   packets.settle();
@@ -47,7 +47,6 @@ t.test('a packet can be grabbed, is told and counts only once its opening is dur
   t.equal(grabShare(table, id, 8), WON);
   packets.settle();
   t.equal(told.length, 2, 'nobody is told twice');
-  t.notOk(packets.isBusy);
   t.end();
 });
 
@@ -81,7 +80,7 @@ t.test('a packet is closed in the log only once every claim is left, and refunde
   for (let i = 1; i < 5; i++) packets.tick(DUE_MS + i);
   t.equal(table.grab(id, 10), EXPIRED, 'nothing can be grabbed from the moment it is due');
   t.strictSame(log.list('closePacket'), [], 'the record of a grab may still be on its way');
-  t.ok(packets.isBusy);
+  t.ok(packets.areClosing);
   t.match(packets.totals(), { refundedCents: 0, outstandingCents: 1000 - wonCents, expired: 0, grabbedShares: 2 });
   late.leaveClaim(8);
   packets.tick(DUE_MS + 5);
@@ -98,7 +97,7 @@ t.test('a packet is closed in the log only once every claim is left, and refunde
   t.equal(refunds.length, 1, 'once');
   t.strictSame(over, [id]);
   t.strictSame(log.list('closePacket'), [closing]);
-  t.notOk(packets.isBusy);
+  t.notOk(packets.areClosing);
   t.end();
 });
 
