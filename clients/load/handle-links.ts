@@ -10,8 +10,8 @@ import { probeUring, type UringParts } from '../../lib/handles/uring-probe.ts';
 import { ViewCache } from '../../lib/handles/view-cache.ts';
 import type { LinkHandler, LinkTarget, LoadLinks } from './load-links.ts';
 
-/** How late naps may make the thread's timers, in milliseconds: no more than the open loop's own pace. */
-const NAP_MS = 1;
+/** Timers are no later than the open loop's own pace, a millisecond. */
+const PACE = { napMs: 1, turnSpans: 1 };
 
 /** Bytes read at once; one buffer serves every connection. */
 const READ_BYTES = 64 * 1024;
@@ -64,7 +64,7 @@ export class HandleLinks implements LoadLinks {
     };
     this.#isQueued = new Uint8Array(capacity);
     this.#calls = calls;
-    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity, NAP_MS);
+    this.#lane = uring && new UringLane(this.#makeLaneHandler(), uring, capacity, PACE);
   }
 
   connect(index: number, { host, port, localAddress }: LinkTarget): void {

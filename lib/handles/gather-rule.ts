@@ -5,6 +5,8 @@
 // some of many send, the last one may not come, and the nap goes on until time ends it; then naps wait for one alone for a while,
 // twice as long each time that it happens again.
 
+import { HoldOff } from './hold-off.ts';
+
 /** How long the first arrival waits for others, in milliseconds. */
 const GATHER_MS = 0.1;
 const MOST = 8;
@@ -15,16 +17,10 @@ const CONNECTIONS_EACH = 16;
 /** A nap that has brought too little after so many milliseconds has waited in vain. */
 const VAIN_MS = 0.5;
 
-/** Naps for one arrival behind a nap in vain. */
-const LEAST_SINGLE = 16;
-const MOST_SINGLE = 4096;
-
 /** Owned by one thread. */
 export class GatherRule {
+  readonly #holdOff = new HoldOff();
   #wanted = 1;
-  /** Naps for one arrival that are still to come, and how many the next nap in vain is followed by. */
-  #single = 0;
-  #nextSingle = LEAST_SINGLE;
 
   /**
    * How many arrivals the nap that begins now waits for, 1 to 8.
@@ -33,13 +29,8 @@ export class GatherRule {
    */
   // HOT
   begin(perMs: number, connections: number): number {
-    if (this.#single > 0) {
-      this.#single--;
-      this.#wanted = 1;
-    } else {
-      const most = Math.min(MOST, Math.floor(connections / CONNECTIONS_EACH));
-      this.#wanted = Math.max(1, Math.min(most, Math.round(perMs * GATHER_MS)));
-    }
+    const most = this.#holdOff.skips() ? 1 : Math.min(MOST, Math.floor(connections / CONNECTIONS_EACH));
+    this.#wanted = Math.max(1, Math.min(most, Math.round(perMs * GATHER_MS)));
     return this.#wanted;
   }
 
@@ -47,11 +38,7 @@ export class GatherRule {
   // HOT
   end(arrivals: number, ms: number): void {
     if (this.#wanted === 1) return;
-    if (arrivals >= this.#wanted) {
-      this.#nextSingle = Math.max(LEAST_SINGLE, this.#nextSingle >> 1);
-    } else if (ms >= VAIN_MS) {
-      this.#single = this.#nextSingle;
-      this.#nextSingle = Math.min(MOST_SINGLE, this.#nextSingle << 1);
-    }
+    if (arrivals >= this.#wanted) this.#holdOff.countGain();
+    else if (ms >= VAIN_MS) this.#holdOff.countLoss();
   }
 }

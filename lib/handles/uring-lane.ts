@@ -5,7 +5,7 @@
 // A turn begins when the event says that something has happened, or somebody asks for one; it hands over what has arrived,
 // lets the handler answer, submits the answers, and begins anew with what has come in the meantime. Then the thread sleeps in
 // the loop's poll, as it does without the lane; or it naps between arrivals (arrival-rate.ts, gather-rule.ts), and its timers are
-// some 2 ms late.
+// some milliseconds late.
 
 import { ArrivalRate } from './arrival-rate.ts';
 import { GatherRule } from './gather-rule.ts';
@@ -33,8 +33,15 @@ export interface LaneHandler {
 /** What the lane does for a connection. */
 const LaneState = { FREE: 0, READING: 1, ENDED: 2, LEAVING: 3 } as const;
 
-/** How long one turn goes on before the loop sees to its timers and messages, in milliseconds. */
-const TURN_MS = 2;
+/** How often the thread is in its loop while it naps. */
+export interface LanePace {
+  /** The span that bounds a nap, in milliseconds. */
+  napMs: number;
+  /** A turn goes on for so many of these spans before the loop sees to its timers: so late they may be. */
+  turnSpans: number;
+}
+
+const PACE: LanePace = { napMs: 2, turnSpans: 4 };
 
 const EAGAIN = -11;
 
@@ -49,6 +56,8 @@ export class UringLane {
   readonly #uring: Uring;
   readonly #event: OwnedDescriptor;
   readonly #ring: OwnedDescriptor;
+  readonly #turnSpans: number;
+  readonly #turnMs: number;
   readonly #states: Uint8Array;
   readonly #descriptors: Int32Array;
   /** By connection: the latest send, to find what was left of it, and the batch that it went with. */
@@ -70,11 +79,13 @@ export class UringLane {
   #isClosed = false;
 
   /**
-   * @param capacity connections at the most @param napMs how late naps may make the thread's timers, in milliseconds
+   * @param capacity connections at the most
    * @throws Error if the kernel refuses a ring
    */
-  constructor(handler: LaneHandler, parts: UringParts, capacity: number, napMs?: number) {
+  constructor(handler: LaneHandler, parts: UringParts, capacity: number, { napMs, turnSpans }: LanePace = PACE) {
     this.#handler = handler;
+    this.#turnSpans = turnSpans;
+    this.#turnMs = turnSpans * napMs;
     this.#states = new Uint8Array(capacity);
     this.#descriptors = new Int32Array(capacity);
     this.#starts = new Int32Array(capacity);
@@ -84,7 +95,7 @@ export class UringLane {
     // Sockets that it reads from would outlive a thread that is ended from outside.
     this.#ring = ownDescriptor(this.#uring.descriptor);
     this.#event = parts.openEvent(this.#uring.event, () => this.#turn());
-    this.#sleep();
+    if (!this.#uring.sleep()) this.#turnSoon();
   }
 
   /** Begins to accept from a socket that listens. */
@@ -186,8 +197,9 @@ export class UringLane {
     const uring = this.#uring;
     this.#isInTurn = true;
     uring.wake();
-    const beganMs = this.#arrivals.nowMs();
-    let countedMs = beganMs;
+    let countedMs = this.#arrivals.nowMs();
+    const endMs = countedMs + this.#turnMs;
+    const endSpan = uring.spans + this.#turnSpans;
     let mayNap = true;
     do {
       const wasNapping = mayNap && uring.waiting === 0 && this.#arrivals.isWorthWaiting;
@@ -197,11 +209,11 @@ export class UringLane {
       const reads = uring.waiting;
       if (reads === 0 && !wasNapping) break;
       for (let left = reads; left > 0; left--) this.#take();
-      if (reads > 0) mayNap = this.#handler.onTurn();
       this.#arrivals.countReads(reads);
       if (wasNapping) this.#gather.end(reads, this.#arrivals.latestMs - countedMs);
       countedMs = this.#arrivals.latestMs;
-    } while (!uring.takeLoopDue() && this.#arrivals.latestMs - beganMs < TURN_MS);
+      if (reads > 0) mayNap = this.#handler.onTurn();
+    } while (!uring.takeLoopDue() && uring.spans < endSpan && countedMs < endMs);
     this.flush();
     this.#isInTurn = false;
     if (uring.waiting > 0 || this.#arrivals.isWorthWaiting) this.#turnSoon();

@@ -80,7 +80,7 @@ const NAPS_OVER = (1 << KIND_BITS) | Kind.LOOP;
 
 const EINVAL = -22;
 
-/** How long the event loop may be kept waiting by naps for its timers, if nobody says otherwise. */
+/** The span that bounds naps, if nobody says otherwise. */
 const NAP_MS = 2;
 
 /** Tries a call that the kernel refuses for the moment so often. */
@@ -101,6 +101,8 @@ export class Uring {
   isMore = false;
   /** Where the bytes are; give it back. Only with a result above 0. */
   buffer = 0;
+  /** Spans that have ended while naps were taken: each ends one. */
+  spans = 0;
   readonly #calls: SystemCalls;
   readonly #onUnsent: (connection: number, result: number) => void;
   readonly #sqes: Int32Array;
@@ -134,7 +136,7 @@ export class Uring {
 
   /**
    * @param onUnsent a send was not done, or not wholly: how many bytes were sent, or a negative error. Called inside `submit`.
-   * @param napMs how long the event loop may be kept waiting by naps for its timers, in milliseconds
+   * @param napMs the span that bounds naps, in milliseconds
    * @throws Error if the kernel does not have what is needed, or refuses it
    */
   constructor(calls: SystemCalls, onUnsent: (connection: number, result: number) => void, napMs = NAP_MS) {
@@ -231,7 +233,7 @@ export class Uring {
 
   /**
    * The same, and if nothing has happened yet, blocks the thread until something does: here, or in the thread's event loop,
-   * which then is due; at most as long as naps may last.
+   * which then is due; at most as long as naps may last, to the end of a span.
    *
    * @param least so many things have to happen, unless that takes too long
    */
@@ -367,7 +369,7 @@ export class Uring {
       const kind = data & ((1 << KIND_BITS) - 1);
       head = (head + 1) | 0;
       if (kind === Kind.RECEIVE || kind === Kind.ACCEPT) this.#backlog.append(data, result, words[place + 3]);
-      else if (kind === Kind.LOOP) this.#onLoopDue(data, result, words[place + 3]);
+      else if (kind === Kind.LOOP) this.#onNapEnded(data, result, words[place + 3]);
       if (kind !== Kind.SEND) continue;
       // Who is told may submit again, and then takes completions from here on.
       Atomics.store(words, this.#cqHead, head);
@@ -377,12 +379,13 @@ export class Uring {
     Atomics.store(words, this.#cqHead, head);
   }
 
-  #onLoopDue(data: number, result: number, flags: number): void {
-    this.#isLoopDue = true;
+  #onNapEnded(data: number, result: number, flags: number): void {
     if (data === LOOP_READY) {
+      this.#isLoopDue = true;
       this.#isWatchingLoop = false;
       return;
     }
+    this.spans++;
     this.#isTimed = (flags & CQE_MORE) !== 0;
     if (this.#isTimed) this.#doesTimeRepeat = true;
     else if (result === EINVAL) this.#doesTimeRepeat = false;
