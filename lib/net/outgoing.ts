@@ -32,6 +32,8 @@ export class Outgoing {
   readonly #starts = new Int32Array(MOST_RUNS);
   readonly #ends = new Int32Array(MOST_RUNS);
   #runs = 0;
+  /** Whether the transport may still have to flush bytes that the next runs would be written over. */
+  #isHandedOver = false;
   /** Bytes handed to the transport since the owner last took the count. */
   sentBytes = 0;
 
@@ -76,13 +78,14 @@ export class Outgoing {
   flush(): void {
     if (this.#runs === 0) return;
     this.handOver();
-    this.#transport.flush();
+    this.#flushTransport();
   }
 
-  /** Hands what was reserved to the transport, which flushes before anything else is reserved. */
+  /** Hands what was reserved to the transport, which may flush when it likes; it is made to when more is reserved. */
   // HOT
   handOver(): void {
     const runs = this.#runs;
+    if (runs > 0) this.#isHandedOver = true;
     let kept = this.#start;
     for (let run = 0; run < runs; run++) {
       const connection = this.#connections[run];
@@ -111,7 +114,14 @@ export class Outgoing {
     }
   }
 
+  // HOT
+  #flushTransport(): void {
+    this.#isHandedOver = false;
+    this.#transport.flush();
+  }
+
   #begin(connection: number, length: number): number {
+    if (this.#isHandedOver) this.#flushTransport();
     let place = Math.ceil(this.#end / VIEW_STEP_BYTES) * VIEW_STEP_BYTES;
     if (this.#runs === MOST_RUNS || place + length > BUFFER_BYTES) {
       this.flush();
