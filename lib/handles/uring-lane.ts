@@ -17,11 +17,17 @@ import type { UringParts } from './uring-probe.ts';
 /** What the owner is told. Connections are named by index. */
 export interface LaneHandler {
   onData(connection: number, bytes: Uint8Array, length: number): void;
+  /** The thread is about to nap: until something arrives or the loop has something to do, and for a span at the most. */
+  onNap?(): void;
+  /** It has napped, and some time, in milliseconds, has passed since the turn before; `onTurn` follows if anything has arrived. */
+  onNapOver?(ms: number): void;
   /**
    * All that has arrived by now has been handed over: answer, a `flush` follows. Returns whether the thread may wait for the
    * next arrival: not if there is more to write.
    */
   onTurn(): boolean;
+  /** The thread goes on in its event loop, and only an event of its own brings it back here. */
+  onSleep?(): void;
   /** Nothing more arrives: 0 is the end of the stream, below it an error. */
   onEnd(connection: number, status: number): void;
   /** Somebody has connected to the listener. Only if the lane accepts. */
@@ -202,7 +208,9 @@ export class UringLane {
     const endSpan = uring.spans + this.#turnSpans;
     let mayNap = true;
     do {
-      const wasNapping = mayNap && uring.waiting === 0 && this.#arrivals.isWorthWaiting;
+      const wantsNap = mayNap && uring.waiting === 0 && this.#arrivals.isWorthWaiting;
+      if (wantsNap) this.#handler.onNap?.();
+      const wasNapping = wantsNap && uring.waiting === 0;
       if (uring.waiting === 0) this.#submit(wasNapping);
       else this.flush();
       // Not what comes meanwhile: under load there might be no end to it.
@@ -210,7 +218,7 @@ export class UringLane {
       if (reads === 0 && !wasNapping) break;
       for (let left = reads; left > 0; left--) this.#take();
       this.#arrivals.countReads(reads);
-      if (wasNapping) this.#gather.end(reads, this.#arrivals.latestMs - countedMs);
+      if (wasNapping) this.#onNapOver(reads, this.#arrivals.latestMs - countedMs);
       countedMs = this.#arrivals.latestMs;
       if (reads > 0) mayNap = this.#handler.onTurn();
     } while (!uring.takeLoopDue() && uring.spans < endSpan && countedMs < endMs);
@@ -219,6 +227,12 @@ export class UringLane {
     if (uring.waiting > 0 || this.#arrivals.isWorthWaiting) this.#turnSoon();
     else this.#sleep();
   };
+
+  // HOT
+  #onNapOver(reads: number, ms: number): void {
+    this.#gather.end(reads, ms);
+    this.#handler.onNapOver?.(ms);
+  }
 
   // HOT
   #take(): void {
@@ -274,6 +288,7 @@ export class UringLane {
   }
 
   #sleep(): void {
+    this.#handler.onSleep?.();
     if (!this.#uring.sleep()) this.#turnSoon();
   }
 }

@@ -1,11 +1,13 @@
 // One acceptor: reads what clients send, answers losing shakes itself, passes the rest to the SET workers and writes
 // their replies.
 //
-// Runs on a thread of its own with an event loop. It sleeps in the loop's poll, or where its transport has it wait for
-// arrivals; workers ring it through a port. So that replies need not wait for a long turn of the loop to end, the reply rings
-// are also drained between reads.
+// Runs on a thread of its own with an event loop. It sleeps in the loop's poll, and workers ring it through a port. Where its
+// transport has it nap between arrivals it looks into the reply rings after each nap, and nobody has to ring: unless replies had
+// to wait for arrivals that did not come, or so many are due that one ring is for several. So that replies need not wait for a long turn of the loop to end, the rings are also
+// drained between reads.
 
 import type { TokenKey } from '../access/token.ts';
+import { HoldOff } from '../handles/hold-off.ts';
 import type { Stock } from '../packets/stock.ts';
 import type { GoingAway } from '../protocol/extended.ts';
 import { FrameReader } from '../protocol/frame-reader.ts';
@@ -30,6 +32,12 @@ import { RestRule } from './rest-rule.ts';
 import { Shedder } from './shedder.ts';
 import type { Transport, TransportHandler } from './transport.ts';
 import type { WorkerLink } from './worker-link.ts';
+
+/** A nap after so many milliseconds in which replies have come should have ended sooner. */
+const LONG_NAP_MS = 0.5;
+
+/** With more requests of a worker under way than this, its replies are many at once, and worth being rung for. */
+const FEW_IN_FLIGHT = 16;
 
 export interface AcceptorParts {
   /** Makes the transport that reports to this acceptor. */
@@ -70,6 +78,10 @@ export class Acceptor implements TransportHandler {
   readonly #links: readonly WorkerLink[];
   readonly #replies: readonly Consumer[];
   readonly #doorbell: DoorbellListener;
+  /** Whether sleep has been announced: whoever publishes a reply rings, or has rung already. */
+  #isListening = false;
+  /** Of naps in which nobody needs to ring. */
+  readonly #quietNaps = new HoldOff();
   readonly #counters: CounterWriter;
   /** Since the reply rings were last drained. */
   #undrainedReads = 0;
@@ -151,12 +163,37 @@ export class Acceptor implements TransportHandler {
     this.#keeper.forget(connection, reason);
   }
 
+  // HOT
+  onNap(): void {
+    if (this.#mostInFlight() > FEW_IN_FLIGHT || this.#quietNaps.skips()) {
+      this.onSleep();
+    } else if (this.#isListening) {
+      this.#doorbell.cancelSleep();
+      this.#isListening = false;
+    }
+  }
+
+  // HOT
+  onNapOver(ms: number): void {
+    if (this.#isListening || !this.#hasReplies()) return;
+    if (ms < LONG_NAP_MS) this.#quietNaps.countGain();
+    else this.#quietNaps.countLoss();
+    this.#drain();
+    this.#countAnswers();
+  }
+
+  // HOT
+  onSleep(): void {
+    if (!this.#isListening) this.onDoorbell();
+  }
+
   /** A worker has rung: takes every reply, then announces sleep, and looks again before it believes it. */
   onDoorbell(): void {
+    this.#isListening = true;
     for (;;) {
       this.drainReplies();
       this.#doorbell.announceSleep();
-      if (!this.#replies.some((ring) => ring.available() > 0)) return;
+      if (!this.#hasReplies()) return;
       this.#doorbell.cancelSleep();
     }
   }
@@ -164,16 +201,8 @@ export class Acceptor implements TransportHandler {
   /** Writes the replies that have come. */
   // HOT
   drainReplies(): void {
-    this.#undrainedReads = 0;
-    this.#undrainedBytes = 0;
     this.#sendAnswers();
-    const nowUs = sharedClockUs();
-    let hasDrained = false;
-    for (let i = 0; i < this.#replies.length; i++) {
-      while (this.#replyPath.drain(this.#replies[i], nowUs) > 0) hasDrained = true;
-    }
-    if (hasDrained) for (let i = 0; i < this.#links.length; i++) this.#links[i].flush();
-    this.#showInFlight();
+    this.#drain();
     this.#countSentBytes();
   }
 
@@ -238,14 +267,41 @@ export class Acceptor implements TransportHandler {
     this.#keeper.destroyAll();
   }
 
+  /** The same; answers that were given here leave with the first of them. */
+  // HOT
+  #drain(): void {
+    this.#undrainedReads = 0;
+    this.#undrainedBytes = 0;
+    const nowUs = sharedClockUs();
+    let hasDrained = false;
+    for (let i = 0; i < this.#replies.length; i++) {
+      while (this.#replyPath.drain(this.#replies[i], nowUs) > 0) hasDrained = true;
+    }
+    if (hasDrained) for (let i = 0; i < this.#links.length; i++) this.#links[i].flush();
+    this.#showInFlight();
+  }
+
+  // HOT
+  #hasReplies(): boolean {
+    for (let i = 0; i < this.#replies.length; i++) if (this.#replies[i].available() > 0) return true;
+    return false;
+  }
+
   /** How many requests are under way, for whoever decides what is shed. */
   // HOT
   #showInFlight(): void {
-    let inFlight = 0;
-    for (let i = 0; i < this.#links.length; i++) inFlight = Math.max(inFlight, this.#links[i].inFlight);
+    const inFlight = this.#mostInFlight();
     if (inFlight === this.#shownInFlight) return;
     this.#counters.add(AcceptorCount.inFlight, inFlight - this.#shownInFlight);
     this.#shownInFlight = inFlight;
+  }
+
+  /** Requests under way with the worker that has most of them. */
+  // HOT
+  #mostInFlight(): number {
+    let most = 0;
+    for (let i = 0; i < this.#links.length; i++) most = Math.max(most, this.#links[i].inFlight);
+    return most;
   }
 
   /** Sends what was answered here, and times it. */

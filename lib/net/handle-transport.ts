@@ -322,6 +322,11 @@ export class HandleTransport implements Transport {
         handler.onTurn();
         return true;
       },
+      // HOT
+      onNap: () => handler.onNap(),
+      // HOT
+      onNapOver: (ms) => handler.onNapOver(ms),
+      onSleep: () => handler.onSleep(),
       onEnd: (connection, status) => this.#onEnd(connection, status === 0 ? UV_EOF : status),
       onUnsent: (connection, rest, error) => {
         if (this.#isOpen[connection] === 0) return;

@@ -19,8 +19,17 @@ export interface TransportHandler {
   onOpen(address: string): number;
   /** `length` bytes have arrived. They are only good during the call. */
   onData(connection: number, bytes: Uint8Array, length: number): void;
-  /** All that has arrived by now has been handed over: write, a `flush` follows. Only from transports that tell turns. */
+  /**
+   * The thread is about to wait for arrivals outside its event loop: a moment as a rule, a few milliseconds at the most. What
+   * the loop has to do ends it, but nothing else does. Only from transports that tell turns, and so are the next three.
+   */
+  onNap(): void;
+  /** It has, and some time, in milliseconds, has passed since the turn before. `onTurn` follows if anything has arrived. */
+  onNapOver(ms: number): void;
+  /** All that has arrived by now has been handed over: write, a `flush` follows. */
   onTurn(): void;
+  /** The thread goes on in its event loop. */
+  onSleep(): void;
   /** The peer has said goodbye: nothing more will arrive, but it may still read. Answer with `end`. */
   onEnd(connection: number): void;
   /** The connection is gone; the index is free. `reason` is why, unless the acceptor closed it itself. */

@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { loadSystemCalls } from '../../lib/handles/system-calls.ts';
 import { loadHandleParts } from '../../lib/handles/tcp-handle.ts';
@@ -54,6 +55,62 @@ t.test('timers are served while every read of a turn brings the next', { skip },
   t.ok(exchanges > 0, 'they did answer each other');
   t.ok(exchanges < MOST_EXCHANGES, `the timer was served after ${exchanges} exchanges`);
 });
+
+t.test(
+  'while much arrives the thread naps; its owner hears of each nap, and when they are over',
+  { skip },
+  async (t) => {
+    if (typeof parts === 'string') return;
+    const calls = loadSystemCalls();
+    const [mine, theirs] = calls.makeSocketPair();
+    const heard: string[] = [];
+    let bytesRead = 0;
+    const lane = new UringLane(
+      {
+        onData: (_connection, _bytes, length) => {
+          bytesRead += length;
+        },
+        onNap: () => heard.push('nap'),
+        onNapOver: (ms) => heard.push(ms >= 0 ? 'over' : `${ms} ms`),
+        onTurn: () => heard.push('turn') > 0,
+        onSleep: () => heard.push('sleep'),
+        onEnd: () => {},
+        onUnsent: () => {},
+      },
+      parts,
+      1,
+    );
+    t.teardown(() => {
+      lane.close();
+      calls.close(mine);
+    });
+    lane.enter(0, mine);
+    // The end is far enough from the beginning for connections to be no longer in the making.
+    const writes = 20_000;
+    const writer = new Worker(
+      `const { writeSync, closeSync } = require('node:fs');
+    const { theirs, writes } = require('node:worker_threads').workerData;
+    for (let i = 0; i < writes; i++) {
+      const untilMs = performance.now() + 0.02;
+      while (performance.now() < untilMs);
+      writeSync(theirs, 'x');
+    }
+    closeSync(theirs);`,
+      { eval: true, workerData: { theirs, writes }, execArgv: [] },
+    );
+    let ticks = 0;
+    const timer = setInterval(() => ticks++, 1);
+    await once(writer, 'exit');
+    await waitFor('all of it', () => bytesRead === writes);
+    clearInterval(timer);
+    t.ok(ticks >= 20, `${ticks} times a timer was served`);
+    await waitFor('sleep', () => heard.at(-1) === 'sleep');
+    const told = heard.join(' ');
+    t.match(told, /nap over turn nap over turn nap/);
+    t.notMatch(told, /nap (?!over)/, 'nothing comes between');
+    t.notMatch(told, /(?<!nap )over/);
+  },
+);
 
 t.test('accepting goes on after it has failed, until it is stopped', { skip }, async (t) => {
   if (typeof parts === 'string') return;

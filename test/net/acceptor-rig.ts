@@ -67,13 +67,18 @@ export interface RigReply {
   rich?: number;
 }
 
-/** The network of the rig: what is written is kept, and every peer reads. */
+/** The network of the rig: what is written is kept as it is when it is flushed, and every peer reads. */
 export class FakeTransport implements Transport {
-  readonly tellsTurns = false;
+  readonly tellsTurns: boolean;
   outcome: WriteOutcome = WriteOutcome.DONE;
   readonly ended: number[] = [];
   readonly destroyed: number[] = [];
   readonly #written = new Map<number, Buffer>();
+  #unflushed: [connection: number, bytes: Uint8Array][] = [];
+
+  constructor(tellsTurns: boolean) {
+    this.tellsTurns = tellsTurns;
+  }
 
   listen(): Promise<number> {
     return Promise.resolve(1);
@@ -86,12 +91,16 @@ export class FakeTransport implements Transport {
   }
 
   write(connection: number, bytes: Uint8Array, start: number, end: number): WriteOutcome {
-    const before = this.#written.get(connection) ?? Buffer.alloc(0);
-    this.#written.set(connection, Buffer.concat([before, bytes.subarray(start, end)]));
+    this.#unflushed.push([connection, bytes.subarray(start, end)]);
     return this.outcome;
   }
 
-  flush(): void {}
+  flush(): void {
+    for (const [connection, bytes] of this.#unflushed) {
+      this.#written.set(connection, Buffer.concat([this.#written.get(connection) ?? Buffer.alloc(0), bytes]));
+    }
+    this.#unflushed = [];
+  }
 
   close(): void {}
 
@@ -105,6 +114,7 @@ export class FakeTransport implements Transport {
 
   /** The frames written to a connection since the last call. */
   take(connection: number): RawFrame[] {
+    this.flush();
     const { frames } = readFrames(this.#written.get(connection) ?? Buffer.alloc(0));
     this.#written.delete(connection);
     return frames;
@@ -117,10 +127,12 @@ export interface RigOptions {
   maxConnections?: number;
   takesChat?: () => boolean;
   limits?: Partial<NetLimits>;
+  /** Whether the test tells the acceptor of turns and naps. */
+  tellsTurns?: boolean;
 }
 
 export class AcceptorRig {
-  readonly transport = new FakeTransport();
+  readonly transport: FakeTransport;
   readonly acceptor: Acceptor;
   readonly stock: Stock;
   /** See level-words.ts. */
@@ -131,8 +143,11 @@ export class AcceptorRig {
   readonly #taken: RigRequest[][];
   readonly #replies: Producer[];
   readonly #counters: CounterReader;
+  readonly #doorbell = allocateDoorbell();
 
-  constructor({ sets = 4, workers = 1, maxConnections = 64, takesChat = () => true, limits }: RigOptions = {}) {
+  constructor(options: RigOptions = {}) {
+    const { sets = 4, workers = 1, maxConnections = 64, takesChat = () => true, limits, tellsTurns = false } = options;
+    this.transport = new FakeTransport(tellsTurns);
     const each = <T>(make: () => T): T[] => Array.from({ length: workers }, make);
     const requests = each(() => allocateRing(2 * MAX_IN_FLIGHT, REQUEST_WORDS));
     // Of the workers, of the journal, and of main.
@@ -154,7 +169,7 @@ export class AcceptorRig {
       stock: new Stock(stock),
       links: this.links,
       replies: replies.map((ring) => new Consumer(ring)),
-      doorbell: new DoorbellListener(allocateDoorbell()),
+      doorbell: new DoorbellListener(this.#doorbell),
       counters: new CounterWriter(counters, ACCEPTOR_COUNTERS),
       answersLosingShakes: true,
       takesChat,
@@ -245,6 +260,15 @@ export class AcceptorRig {
     words[place + REPLY_WORKER] = worker;
     producer.publish();
     return true;
+  }
+
+  /** Whoever has published rings: whether the acceptor is to be woken. */
+  ring(): boolean {
+    let isWoken = false;
+    new DoorbellRinger(this.#doorbell, () => {
+      isWoken = true;
+    }).ring();
+    return isWoken;
   }
 
   /** The acceptor takes the replies. */

@@ -68,6 +68,12 @@ class Scribe implements TransportHandler {
     this.turns++;
   }
 
+  onNap(): void {}
+
+  onNapOver(): void {}
+
+  onSleep(): void {}
+
   onEnd(connection: number): void {
     this.ended.push(connection);
     this.answerEnd(connection);
