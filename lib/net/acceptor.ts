@@ -2,9 +2,9 @@
 // their replies.
 //
 // Runs on a thread of its own with an event loop. It sleeps in the loop's poll, and workers ring it through a port. Where its
-// transport has it nap between arrivals it looks into the reply rings after each nap, and nobody has to ring: unless replies had
-// to wait for arrivals that did not come, or so many are due that one ring is for several. So that replies need not wait for a long turn of the loop to end, the rings are also
-// drained between reads.
+// transport has it nap between arrivals it looks into the reply rings after each nap, and nobody has to ring: unless replies
+// had to wait for arrivals that did not come, or so many are due that one ring is for several. So that replies need not wait
+// for a long turn of the loop to end, the rings are also drained between reads.
 
 import type { TokenKey } from '../access/token.ts';
 import { HoldOff } from '../handles/hold-off.ts';
