@@ -219,6 +219,12 @@ export class PacketTable {
     return this.#isStill(row, packetId) ? grabbed : 0;
   }
 
+  /** The state of the packet in a slot: it has changed if anything has. The creator. */
+  // HOT
+  readState(slot: number): number {
+    return Atomics.load(this.rows, slot * PACKET_ROW_WORDS + STATE_WORD);
+  }
+
   /** Cents of the shares taken so far, 0 for an unknown id. The creator. */
   sumGrabbed(packetId: number): number {
     const row = this.#findRow(packetId);

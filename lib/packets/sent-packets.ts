@@ -5,6 +5,7 @@
 // closed in the log only when every grab of it has been logged: see movement-log.ts.
 
 import { ExpiryCalendar } from './expiry-calendar.ts';
+import { LiveTotals } from './live-totals.ts';
 import type { MovementLog, PacketOpening, Ticket } from './movement-log.ts';
 import { type NewPacket, NO_ROOM, type PacketCreator } from './packet-creator.ts';
 import { slotOf } from './packet-id.ts';
@@ -73,6 +74,7 @@ export class SentPackets {
   readonly #refunded = new Set<number>();
   /** Ids of packets that are not accounted for yet. */
   readonly #live: number[] = [];
+  readonly #liveTotals: LiveTotals;
   #sweepIndex = 0;
   #fundedCents = 0;
   #refundedCents = 0;
@@ -88,6 +90,7 @@ export class SentPackets {
     this.#events = events;
     this.#expiry = new ExpiryCalendar(table.slots, nowSecond);
     this.#sendOfSlot = new Int32Array(table.slots);
+    this.#liveTotals = new LiveTotals(table);
   }
 
   /** Packets that can be open at once. */
@@ -156,22 +159,20 @@ export class SentPackets {
 
   /** Looks at every packet that is not over. */
   totals(): PacketTotals {
-    const totals = {
+    const live = this.#liveTotals;
+    for (let i = 0; i < this.#live.length; i++) live.look(this.#live[i]);
+    let outstandingCents = live.leftCents;
+    // What expired is outstanding until its refund is durable.
+    for (const packetId of this.#refunded) outstandingCents -= live.leftOf(packetId);
+    return {
       fundedCents: this.#fundedCents,
       refundedCents: this.#refundedCents,
-      outstandingCents: 0,
+      outstandingCents,
       sent: this.#sent,
-      open: 0,
-      grabbedShares: this.#settledShares,
+      open: live.open,
+      grabbedShares: this.#settledShares + live.grabbedShares,
       expired: this.#expired,
     };
-    for (const packetId of this.#live) {
-      if (this.#table.isOpen(packetId)) totals.open++;
-      // What expired is outstanding until its refund is durable.
-      if (!this.#refunded.has(packetId)) totals.outstandingCents += this.#table.sumLeft(packetId);
-      totals.grabbedShares += this.#table.countGrabbed(packetId);
-    }
-    return totals;
   }
 
   #open({ packetId, packet, onOpen }: Opening): void {
@@ -216,6 +217,7 @@ export class SentPackets {
       this.#live[this.#sweepIndex] = this.#live.at(-1)!;
       this.#live.pop();
       this.#refunded.delete(packetId);
+      this.#liveTotals.forget(packetId);
       const shares = this.#table.countGrabbed(packetId);
       const claimedCents = this.#table.sumGrabbed(packetId);
       const refundedCents = this.#table.sumLeft(packetId);
