@@ -98,6 +98,11 @@ export class SentPackets {
     return this.#table.slots;
   }
 
+  /** Whether packets are logged and not open yet: `settle` moves them on. */
+  get areOpening(): boolean {
+    return this.#opening.length > 0;
+  }
+
   /** Whether packets have expired and are not closed yet: a tick moves them on. */
   get areClosing(): boolean {
     return this.#closing.size > 0;

@@ -118,7 +118,7 @@ t.test('whatever the threads do, what was not grabbed goes back once, behind eve
   for (let pass = 0; Date.now() < endAt && lastGeneration < MAX_GENERATION - 2; pass++) {
     while (places.length > 0 && createNext());
     turn();
-    if (packets.areClosing) waits++;
+    if (packets.areOpening || packets.areClosing) waits++;
     log.makeDurable(random.below(log.pending + 1));
     nowSecond += random.below(2);
     if (pass % 8 === 0) pauseThread(0.05);

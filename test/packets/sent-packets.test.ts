@@ -34,7 +34,7 @@ t.test('a packet can be grabbed, is told and counts only once its opening is dur
   t.equal(packets.view(id), undefined);
   t.strictSame([opened, told], [[], []]);
   t.match(packets.totals(), { fundedCents: 0, sent: 0, open: 0, outstandingCents: 0 });
-  t.notOk(packets.areClosing);
+  t.strictSame([packets.areOpening, packets.areClosing], [true, false]);
   log.makeDurable();
   t.equal(table.grab(id, 8), NOT_FOUND, 'and not before main has seen that');
   packets.settle();
@@ -47,6 +47,7 @@ t.test('a packet can be grabbed, is told and counts only once its opening is dur
   t.equal(grabShare(table, id, 8), WON);
   packets.settle();
   t.equal(told.length, 2, 'nobody is told twice');
+  t.strictSame([packets.areOpening, packets.areClosing], [false, false]);
   t.end();
 });
 
@@ -97,7 +98,7 @@ t.test('a packet is closed in the log only once every claim is left, and refunde
   t.equal(refunds.length, 1, 'once');
   t.strictSame(over, [id]);
   t.strictSame(log.list('closePacket'), [closing]);
-  t.notOk(packets.areClosing);
+  t.strictSame([packets.areOpening, packets.areClosing], [false, false]);
   t.end();
 });
 

@@ -377,7 +377,8 @@ class Simulation {
     }
     assert.equal(this.#clients.waitingCount, 0, 'every request is answered');
     assert.equal(this.#deeds.promised, 0, 'main keeps its promises');
-    assert(!this.#server.work.packets.areClosing, 'no packet is about to close');
+    const { packets } = this.#server.work;
+    assert(!packets.areOpening && !packets.areClosing, 'no packet is about to open or close');
   }
 
   async #settleRound(): Promise<boolean> {
