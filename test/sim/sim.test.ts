@@ -20,6 +20,10 @@ test('whatever happens to a server, no cent is lost, doubled or told too early',
   }
 });
 
+test('a disk that fails while the last packets expire is followed by another server, which ends them', async (t) => {
+  for (const failing of [1_002_257, 700_001_571]) await t.resolves(simulate(failing), `SEED=${failing}`);
+});
+
 test('the same seed does the same again', async (t) => {
   t.same(await simulate(20_150_218), await simulate(20_150_218));
 });
