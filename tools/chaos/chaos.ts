@@ -3,7 +3,8 @@
 //   node tools/chaos/chaos.ts --rounds 20 --seed 7
 //
 // The seed decides how each server is started, what its users try, and after how long it is killed; the last one lives on until
-// everything that is tried was acknowledged once. How all that interleaves is real, and is another at each run. The exit code is 1 when anything is not as it has to be.
+// everything that is tried was acknowledged once. How all that interleaves is real, and is another at each run. The exit code is
+// 1 when anything is not as it has to be.
 //
 // SIGKILL ends the process, not the machine: what was written but not synced survives it. What a power cut does to the
 // journal is tried by the tests of the ledger, on a disk that loses it.
