@@ -34,7 +34,7 @@ export class GatherRule {
     return this.#wanted;
   }
 
-  /** That nap is over. @param arrivals what it has brought @param ms how long it was, in milliseconds, with what was done behind it */
+  /** That nap is over. @param arrivals what it has brought @param ms since the turn before it, in milliseconds */
   // HOT
   end(arrivals: number, ms: number): void {
     if (this.#wanted === 1) return;

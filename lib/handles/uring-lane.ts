@@ -204,6 +204,7 @@ export class UringLane {
     this.#isInTurn = true;
     uring.wake();
     let countedMs = this.#arrivals.nowMs();
+    // A turn in which there is no time for naps counts no spans.
     const endMs = countedMs + this.#turnMs;
     const endSpan = uring.spans + this.#turnSpans;
     let mayNap = true;

@@ -18,6 +18,9 @@ export interface UringParts {
 /** How long the event may take, in milliseconds. */
 const PROBE_MS = 2000;
 
+/** The exchange takes no naps. */
+const NAP_MS = 1;
+
 /** More than a socket takes at once. */
 const LARGE_BYTES = 4 * 1024 * 1024;
 
@@ -50,7 +53,7 @@ export async function probeUring(
 /** @param used takes how to close whatever is opened, however the exchange ends */
 async function exchange({ calls, openEvent }: UringParts, used: (() => void)[]): Promise<void> {
   const unsent: [connection: number, result: number][] = [];
-  const uring = new Uring(calls, (connection, result) => unsent.push([connection, result]));
+  const uring = new Uring(calls, (connection, result) => unsent.push([connection, result]), NAP_MS);
   used.push(() => calls.close(uring.descriptor));
   const pair = calls.makeSocketPair();
   used.push(() => pair.forEach(calls.close));

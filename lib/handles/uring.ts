@@ -80,9 +80,6 @@ const NAPS_OVER = (1 << KIND_BITS) | Kind.LOOP;
 
 const EINVAL = -22;
 
-/** The span that bounds naps, if nobody says otherwise. */
-const NAP_MS = 2;
-
 /** Tries a call that the kernel refuses for the moment so often. */
 const MOST_TRIES = 1000;
 
@@ -139,7 +136,7 @@ export class Uring {
    * @param napMs the span that bounds naps, in milliseconds
    * @throws Error if the kernel does not have what is needed, or refuses it
    */
-  constructor(calls: SystemCalls, onUnsent: (connection: number, result: number) => void, napMs = NAP_MS) {
+  constructor(calls: SystemCalls, onUnsent: (connection: number, result: number) => void, napMs: number) {
     this.#calls = calls;
     this.#onUnsent = onUnsent;
     this.#loopPoll = calls.findLoopPoll();
@@ -307,8 +304,9 @@ export class Uring {
   }
 
   /**
-   * What naps have begun does not outlive them. Time would go on waking this thread. While an eventfd is counted up, as for every message to the loop, the kernel
-   * counts up no other: if the ring watched the loop then, it would have something to come for, and nobody be woken any more.
+   * What naps have begun does not outlive them. Time would go on waking this thread. And while an eventfd is counted up, as for
+   * every message to the loop, the kernel counts up no other: if the ring watched the loop then, it would have something to
+   * come for, and nobody be woken any more.
    */
   #endNaps(): void {
     if (this.#isWatchingLoop) this.#cancel(LOOP_READY);

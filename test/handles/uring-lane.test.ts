@@ -1,4 +1,4 @@
-// A fast lane by itself: how long a turn of it may be, over pairs of sockets, and how it accepts.
+// A fast lane by itself: how long a turn of it may be, over pairs of sockets, when it naps, and how it accepts.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';

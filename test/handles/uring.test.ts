@@ -21,6 +21,9 @@ import { sleep, waitFor } from '../net/raw-client.ts';
 const parts = await probeUring(loadHandleParts());
 const skip = typeof parts === 'string' && `io_uring cannot be used here: ${parts}`;
 
+/** The span of a ring whose naps do not matter. */
+const NAP_MS = 2;
+
 /** Writes to sockets one after the other, so many milliseconds apart: the thread that naps cannot. */
 function writeElsewhere(t: Test, descriptors: readonly number[], apartMs: number): Promise<unknown> {
   const code = `const { writeSync } = require('node:fs');
@@ -38,7 +41,7 @@ function writeElsewhere(t: Test, descriptors: readonly number[], apartMs: number
   return once(worker, 'message');
 }
 
-function make(t: Test, pairs = 1, napMs?: number) {
+function make(t: Test, pairs = 1, napMs = NAP_MS) {
   const calls = loadSystemCalls();
   const unsent: [connection: number, result: number][] = [];
   const uring = new Uring(calls, (connection, result) => unsent.push([connection, result]), napMs);
@@ -134,11 +137,15 @@ t.test('who is told of a send may submit more at once', { skip }, (t) => {
   const { calls, ends } = make(t, 3);
   const told: number[] = [];
   const bytes = Buffer.alloc(4 * 1024 * 1024, 'x');
-  const uring = new Uring(calls, (connection) => {
-    told.push(connection);
-    if (connection < 2) uring.send(connection + 1, ends[connection + 1][0], bytes, 0, bytes.length);
-    uring.submit();
-  });
+  const uring = new Uring(
+    calls,
+    (connection) => {
+      told.push(connection);
+      if (connection < 2) uring.send(connection + 1, ends[connection + 1][0], bytes, 0, bytes.length);
+      uring.submit();
+    },
+    NAP_MS,
+  );
   t.teardown(() => {
     calls.close(uring.descriptor);
     calls.close(uring.event);
