@@ -12,7 +12,8 @@ import type { FastifyInstance } from 'fastify';
 import { Piscina } from 'piscina';
 import type { TokenKey } from './access/token.ts';
 import { buildControlServer } from './control/control-server.ts';
-import { stepBack } from './handles/thread-order.ts';
+import { findSystemCalls } from './handles/system-calls.ts';
+import { orderThreads } from './handles/thread-order.ts';
 import { DataLock } from './ledger/data-lock.ts';
 import type { JournalMessage, JournalThreadData } from './ledger/journal-thread.ts';
 import { LedgerError } from './ledger/ledger-error.ts';
@@ -331,7 +332,8 @@ export class Server {
       this.#events.onInfo?.('connections are TLS over plain sockets, which cost more than bare handles');
     }
     if (fallback !== undefined) this.#events.onInfo?.(fallback);
-    stepBack([...acceptors, ...workers, journal!].map((thread) => thread.threadName!));
+    const namesOf = (threads: Worker[]) => threads.map((thread) => thread.threadName!);
+    orderThreads({ first: namesOf(acceptors), second: namesOf([...workers, journal!]) }, findSystemCalls());
   }
 
   async #startChat(): Promise<void> {

@@ -20,6 +20,7 @@ const SCHED_ATTR_BYTES = 48;
 const SCHED_ATTR_POLICY = 4;
 const SCHED_ATTR_RUNTIME = 24;
 const SCHED_OTHER = 0;
+const SCHED_BATCH = 3;
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATED = 0x8001;
@@ -76,6 +77,11 @@ export interface SystemCalls {
    * asks for short ones gets them sooner. Kernels before 6.12 take it and change nothing. @throws Error
    */
   setSlice(nanoseconds: number): void;
+  /**
+   * Marks a thread of this process, if it is an ordinary one, as one that takes no core from another when it wakes: it waits
+   * until the other sleeps or its turn is over. Its share and its niceness are as before. @throws Error
+   */
+  setBatch(thread: number): void;
   /** Another descriptor of the same. @throws Error */
   duplicate(descriptor: number): number;
   /**
@@ -148,6 +154,17 @@ export function loadSystemCalls(): SystemCalls {
     const number = new Int32Array([value]);
     check(setsockopt(descriptor, level, option, number, number.byteLength), 'setsockopt');
   };
+  /** Of an ordinary thread; 0 is the calling one, and 0 nanoseconds are turns as long as usual. */
+  const setSchedule = (thread: number, policy: number, nanoseconds: number) => {
+    const number = SCHED_SETATTR[process.arch];
+    if (number === undefined) throw new Error(`the number of sched_setattr on ${process.arch} is not known`);
+    const attributes = Buffer.alloc(SCHED_ATTR_BYTES);
+    check(getAttributes(number + 1, thread, attributes, attributes.length, 0), 'sched_getattr');
+    if (attributes.readUInt32LE(SCHED_ATTR_POLICY) !== SCHED_OTHER) return;
+    attributes.writeUInt32LE(policy, SCHED_ATTR_POLICY);
+    attributes.writeBigUInt64LE(BigInt(nanoseconds), SCHED_ATTR_RUNTIME);
+    check(setAttributes(number, thread, attributes, 0), 'sched_setattr');
+  };
   const peer = Buffer.alloc(SOCKADDR_BYTES);
   const peerLength = new Uint32Array(1);
   const text = Buffer.alloc(INET6_TEXT_BYTES);
@@ -189,15 +206,8 @@ export function loadSystemCalls(): SystemCalls {
       toText(AF_INET6, peer.subarray(INET6_PLACE, INET6_PLACE + 16), text, text.length);
       return text.toString('latin1', 0, text.indexOf(0));
     },
-    setSlice: (nanoseconds) => {
-      const number = SCHED_SETATTR[process.arch];
-      if (number === undefined) throw new Error(`the number of sched_setattr on ${process.arch} is not known`);
-      const attributes = Buffer.alloc(SCHED_ATTR_BYTES);
-      check(getAttributes(number + 1, 0, attributes, attributes.length, 0), 'sched_getattr');
-      if (attributes.readUInt32LE(SCHED_ATTR_POLICY) !== SCHED_OTHER) return;
-      attributes.writeBigUInt64LE(BigInt(nanoseconds), SCHED_ATTR_RUNTIME);
-      check(setAttributes(number, 0, attributes, 0), 'sched_setattr');
-    },
+    setSlice: (nanoseconds) => setSchedule(0, SCHED_OTHER, nanoseconds),
+    setBatch: (thread) => setSchedule(thread, SCHED_BATCH, 0),
     close: (descriptor) => void close(descriptor),
     addressOf: (bytes) => {
       const address = ffi.getRawPointer(bytes);
