@@ -1,14 +1,13 @@
 // What the packets that are not over add up to, for many of them, several times a second.
 //
-// The state word of a packet changes with every grab, at its close, and with the next packet in its slot. So a packet whose
-// state is the one of the last look is as it was, and its share in the sums stays: of a million packets that wait for their
-// users a look reads one word each, and none of their shares.
+// Whoever grabs from a packet or closes it leaves a mark (see PacketTable.takeChanges), so that a look reads those with a mark
+// only, and of a million packets that wait for their users nothing but a bit each.
 
 import { slotOf } from './packet-id.ts';
 import type { PacketTable } from './packet-table.ts';
 
-/** No packet's state: it has the generation 0. */
-const UNSEEN = 0;
+/** No packet has this id: its generation would be 0. */
+const NO_PACKET = 0;
 
 /** Owned by the creator of packets. */
 export class LiveTotals {
@@ -17,32 +16,36 @@ export class LiveTotals {
   leftCents = 0;
   grabbedShares = 0;
   readonly #table: PacketTable;
-  /** By slot: the state that the packet's share in the sums goes with, and that share. */
-  readonly #states: Int32Array;
+  /** By slot: the packet that is counted, and its share in the sums. */
+  readonly #ids: Uint32Array;
   readonly #isOpen: Uint8Array;
   readonly #leftCents: Float64Array;
   readonly #grabbedShares: Int32Array;
 
   constructor(table: PacketTable) {
     this.#table = table;
-    this.#states = new Int32Array(table.slots);
+    this.#ids = new Uint32Array(table.slots);
     this.#isOpen = new Uint8Array(table.slots);
     this.#leftCents = new Float64Array(table.slots);
     this.#grabbedShares = new Int32Array(table.slots);
   }
 
-  /** Brings the sums up to date with a packet that is not over. */
-  // HOT
-  look(packetId: number): void {
+  /** A packet can be grabbed from now on. */
+  add(packetId: number): void {
     const slot = slotOf(packetId);
-    const state = this.#table.readState(slot);
-    if (state !== this.#states[slot]) this.#count(packetId, slot, state);
+    this.#ids[slot] = packetId;
+    this.#count(slot);
+  }
+
+  /** Brings the sums up to date. */
+  look(): void {
+    this.#table.takeChanges(this.#onChange);
   }
 
   /** A packet is over: the sums are without it. */
   forget(packetId: number): void {
     const slot = slotOf(packetId);
-    this.#states[slot] = UNSEEN;
+    this.#ids[slot] = NO_PACKET;
     this.#change(slot, 0, 0, 0);
   }
 
@@ -51,10 +54,13 @@ export class LiveTotals {
     return this.#leftCents[slotOf(packetId)];
   }
 
-  #count(packetId: number, slot: number, state: number): void {
-    // What is read now may be newer than the state; then that differs at the next look as well.
-    this.#states[slot] = state;
+  readonly #onChange = (slot: number): void => {
+    if (this.#ids[slot] !== NO_PACKET) this.#count(slot);
+  };
+
+  #count(slot: number): void {
     const table = this.#table;
+    const packetId = this.#ids[slot];
     this.#change(slot, table.isOpen(packetId) ? 1 : 0, table.sumLeft(packetId), table.countGrabbed(packetId));
   }
 

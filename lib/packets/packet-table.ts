@@ -35,6 +35,8 @@ export interface PacketMemory {
   rows: SharedArrayBuffer;
   /** The arena of the packets' blocks: shares, claims, invited users. */
   blocks: SharedArrayBuffer;
+  /** A bit a slot: whether the state of the packet in it has changed since the creator looked. */
+  changes: SharedArrayBuffer;
 }
 
 /** Allocates an empty table. @param slots at most MAX_PACKET_SLOTS @param blockWords words of the arena */
@@ -42,6 +44,7 @@ export function allocatePackets(slots: number, blockWords: number): PacketMemory
   return {
     rows: new SharedArrayBuffer(4 * PACKET_ROW_WORDS * slots),
     blocks: new SharedArrayBuffer(4 * blockWords),
+    changes: new SharedArrayBuffer(4 * Math.ceil(slots / 32)),
   };
 }
 
@@ -113,12 +116,14 @@ export class PacketTable {
   grabbedShare = 0;
   readonly rows: Int32Array;
   readonly blocks: Int32Array;
+  readonly #changes: Int32Array;
   /** Where the claim of the last grab that was WON is to be written. */
   #claimWord = 0;
 
   constructor(memory: PacketMemory) {
     this.rows = new Int32Array(memory.rows);
     this.blocks = new Int32Array(memory.blocks);
+    this.#changes = new Int32Array(memory.changes);
     this.slots = this.rows.length / PACKET_ROW_WORDS;
   }
 
@@ -149,6 +154,7 @@ export class PacketTable {
       if ((state & CLOSED_BIT) !== 0) return GrabOutcome.EXPIRED;
       if (cursor === shares) return GrabOutcome.EMPTY;
       if (Atomics.compareExchange(this.rows, row + STATE_WORD, state, state + 1) !== state) continue;
+      this.#markChanged(slotOf(packetId));
       this.grabbedCents = this.blocks[first + cursor];
       this.grabbedShare = this.#shareAt(row, first, shares, cursor);
       this.#claimWord = first + shares + cursor;
@@ -176,6 +182,7 @@ export class PacketTable {
       const state = Atomics.load(this.rows, row + STATE_WORD);
       if ((state & CLOSED_BIT) !== 0) return 0;
       if (Atomics.compareExchange(this.rows, row + STATE_WORD, state, state | CLOSED_BIT) !== state) continue;
+      this.#markChanged(slotOf(packetId));
       return this.#sumShares(row, state & CURSOR_MASK, this.rows[row + SHARES_WORD]);
     }
   }
@@ -219,10 +226,18 @@ export class PacketTable {
     return this.#isStill(row, packetId) ? grabbed : 0;
   }
 
-  /** The state of the packet in a slot: it has changed if anything has. The creator. */
-  // HOT
-  readState(slot: number): number {
-    return Atomics.load(this.rows, slot * PACKET_ROW_WORDS + STATE_WORD);
+  /**
+   * Calls back for each slot whose packet has been grabbed from or closed since the last time; it may have been retired since,
+   * too. What changes while this runs is told now or the next time. The creator.
+   */
+  takeChanges(onChange: (slot: number) => void): void {
+    const changes = this.#changes;
+    for (let word = 0; word < changes.length; word++) {
+      if (Atomics.load(changes, word) === 0) continue;
+      // SUBSCRIBE changes: whoever marks from here on is told the next time; pairs with #markChanged().
+      let bits = Atomics.exchange(changes, word, 0);
+      for (; bits !== 0; bits &= bits - 1) onChange(32 * word + 31 - Math.clz32(bits & -bits));
+    }
   }
 
   /** Cents of the shares taken so far, 0 for an unknown id. The creator. */
@@ -276,6 +291,15 @@ export class PacketTable {
     const block = this.blocks.slice(first, first + words);
     if (!this.#isStill(row, packetId)) return undefined;
     return describe(packetId, fields, block);
+  }
+
+  /** The state of the packet in a slot has changed. */
+  // HOT
+  #markChanged(slot: number): void {
+    const word = slot >>> 5;
+    const bit = 1 << (slot & 31);
+    // PUBLISH changes: whoever takes the bit finds the state as it is now, or newer; pairs with takeChanges().
+    if ((Atomics.load(this.#changes, word) & bit) === 0) Atomics.or(this.#changes, word, bit);
   }
 
   /** The row of a packet, or -1 if the id is unknown, its slot has been reused, or somebody guessed it too early. */

@@ -126,6 +126,7 @@ export class SentPackets {
   restore(packetId: number, sendId: number, expiresAt: number): void {
     this.#sendOfSlot[slotOf(packetId)] = sendId;
     this.#live.push(packetId);
+    this.#liveTotals.add(packetId);
     this.#expiry.add(packetId, expiresAt);
     this.#settledShares -= this.#table.countGrabbed(packetId);
   }
@@ -162,10 +163,10 @@ export class SentPackets {
     return this.#table.view(packetId);
   }
 
-  /** Looks at every packet that is not over. */
+  /** Looks at every packet that has changed since the last time. */
   totals(): PacketTotals {
     const live = this.#liveTotals;
-    for (let i = 0; i < this.#live.length; i++) live.look(this.#live[i]);
+    live.look();
     let outstandingCents = live.leftCents;
     // What expired is outstanding until its refund is durable.
     for (const packetId of this.#refunded) outstandingCents -= live.leftOf(packetId);
@@ -185,6 +186,7 @@ export class SentPackets {
     this.#sent++;
     this.#fundedCents += packet.totalCents;
     this.#live.push(packetId);
+    this.#liveTotals.add(packetId);
     this.#expiry.add(packetId, packet.expiresAt);
     onOpen(packetId);
     for (const userId of packet.invited) this.#events.tellUser(userId, packetId);

@@ -3,9 +3,11 @@
 // main ──board of ids──► grab worker 0..2, each with users of its own ──wins──► main adds up
 //
 // Allowed outcomes of a grab are all six; of a packet only these: the shares won are the first ones of its split, each
-// won once, by different invited users, and won + refunded = total to the cent.
+// won once, by different invited users, and won + refunded = total to the cent. Totals that look only at what was marked as
+// changed know every packet that is over as it is.
 
 import t from 'tap';
+import { LiveTotals } from '../../lib/packets/live-totals.ts';
 import { NO_ROOM, PacketCreator } from '../../lib/packets/packet-creator.ts';
 import { generationOf, MAX_GENERATION, slotOf } from '../../lib/packets/packet-id.ts';
 import { allocatePackets, GrabOutcome, PacketTable } from '../../lib/packets/packet-table.ts';
@@ -35,6 +37,7 @@ t.test('whatever the threads do, every share is won at most once and every cent 
   const memory = allocatePackets(SLOTS, BLOCK_WORDS);
   const table = new PacketTable(memory);
   const creator = new PacketCreator(table, 0, SLOTS, 0, BLOCK_WORDS);
+  const live = new LiveTotals(table);
   const board = new Int32Array(new SharedArrayBuffer(4 * AT_ONCE));
   const records = new Int32Array(new SharedArrayBuffer(4 * SLOTS));
   const random = new TestRandom(seed);
@@ -54,6 +57,7 @@ t.test('whatever the threads do, every share is won at most once and every cent 
       return;
     }
     made.set(id, { k, refundedCents: 0 });
+    live.add(id);
     lastGeneration = Math.max(lastGeneration, generationOf(id));
     patience[place] = random.below(4) === 0 ? 0 : 1 + random.below(40);
     Atomics.store(board, place, id);
@@ -73,6 +77,9 @@ t.test('whatever the threads do, every share is won at most once and every cent 
       if (Atomics.load(records, slotOf(id)) !== table.countGrabbed(id)) faults.push(`packet ${id} lacks a record`);
       Atomics.store(records, slotOf(id), 0);
       if (table.sumGrabbed(id) + packet.refundedCents !== numbersOf(packet.k).totalCents) faults.push(`packet ${id}`);
+      live.look();
+      if (live.leftOf(id) !== table.sumLeft(id)) faults.push(`of packet ${id} a change was not marked`);
+      live.forget(id);
       creator.retire(id);
       Atomics.store(board, place, 0);
     }
@@ -105,6 +112,11 @@ t.test('whatever the threads do, every share is won at most once and every cent 
     if (packet) packet.refundedCents += table.close(id);
   }
 
+  live.look();
+  t.equal(
+    live.leftCents,
+    [...board].reduce((sum, id) => sum + table.sumLeft(id), 0),
+  );
   t.strictSame([...faults, ...reports.flatMap((report) => report.faults)], [], 'no thread saw anything wrong');
   t.strictSame(findWrongPackets(made, reports), [], 'all packets add up');
   const outcomes = Object.entries(GrabOutcome).map(([name, outcome]) => ({
