@@ -15,8 +15,15 @@ export const MAX_DEFERRED_BEFORE_REQUESTS = 40_000;
 /** How long a worker sleeps at the most before it looks after its lists, in milliseconds. */
 export const HOUSEKEEPING_MS = 100;
 
-/** Users whose waiting notices are looked through in one round of housekeeping. */
+/** Users whose waiting notices are looked through in one round of housekeeping, at the most. */
 export const HOUSEKEEPING_USERS = 2000;
+
+/**
+ * Waiting notices that one round of housekeeping looks at, and so many more for each whose packet is over: a round costs little
+ * while most packets wait for their users.
+ */
+export const HOUSEKEEPING_NOTICES = 2000;
+export const HOUSEKEEPING_MORE_NOTICES = 10;
 
 /** Words of the longest payload that one request can enter into the journal: a transfer with a key of 64 bytes. */
 export const MOST_PAYLOAD_WORDS = 24;

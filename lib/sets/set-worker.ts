@@ -27,7 +27,7 @@ import {
 import type { CounterWriter } from '../ring/counters.ts';
 import { ServicePulse } from '../ring/service-pulse.ts';
 import { ChatDesk } from './chat-desk.ts';
-import { HOUSEKEEPING_USERS, MAX_USERS_PER_WORKER } from './limits.ts';
+import { HOUSEKEEPING_MORE_NOTICES, HOUSEKEEPING_NOTICES, HOUSEKEEPING_USERS, MAX_USERS_PER_WORKER } from './limits.ts';
 import { NoticeLists } from './notice-lists.ts';
 import type { Outbox } from './outbox.ts';
 import { fillReplyHead } from './reply-head.ts';
@@ -183,9 +183,15 @@ export class SetWorker {
   keepHouse(): void {
     this.#chat.keepTime();
     const rows = Math.min(HOUSEKEEPING_USERS, this.#users.size);
-    for (let i = 0; i < rows; i++) {
+    let wanted = HOUSEKEEPING_NOTICES;
+    for (let i = 0; i < rows && wanted > 0; i++) {
       this.#housekeepingRow = (this.#housekeepingRow + 1) % this.#users.size;
-      if (this.#notices.count(this.#housekeepingRow) > 0) this.#pruneNotices(this.#housekeepingRow);
+      const row = this.#housekeepingRow;
+      const looked = this.#notices.count(row);
+      if (looked === 0) continue;
+      this.#pruneNotices(row);
+      const found = looked - this.#notices.count(row);
+      wanted += HOUSEKEEPING_MORE_NOTICES * found - looked;
     }
   }
 

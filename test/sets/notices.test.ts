@@ -5,7 +5,7 @@ import { MAX_PENDING_NOTICES } from '../../lib/packets/limits.ts';
 import { SPLIT_MODES } from '../../lib/packets/split.ts';
 import { GrabStatus, LoginResult } from '../../lib/protocol/opcodes.ts';
 import { RequestKind } from '../../lib/protocol/slot-layout.ts';
-import { HOUSEKEEPING_USERS } from '../../lib/sets/limits.ts';
+import { HOUSEKEEPING_NOTICES, HOUSEKEEPING_USERS } from '../../lib/sets/limits.ts';
 import { newPacket } from '../packets/packet-model.ts';
 import { at, brief, commitmentOf, Rig } from './rig.ts';
 
@@ -255,6 +255,25 @@ t.test('housekeeping takes packets that are over off the lists of users who are 
       t.fail(`user ${user} was told wrongly`);
   }
   t.equal(rig.packets.openRead, users / 10, 'the logins found nothing on the lists but what is open');
+  t.end();
+});
+
+t.test('a round of housekeeping looks at some notices only while most packets are open, and then goes on', (t) => {
+  const rig = new Rig();
+  const packets = Array.from({ length: MAX_PENDING_NOTICES }, () => rig.createPacket());
+  const users = 50;
+  for (let user = 0; user < users; user++) for (const packet of packets) rig.notify(user, packet);
+  const notices = users * packets.length;
+  t.ok(notices > 2 * HOUSEKEEPING_NOTICES, 'more than two rounds of them');
+  const look = () => {
+    rig.packets.openRead = 0;
+    rig.worker.keepHouse();
+    return rig.packets.openRead;
+  };
+  t.equal(look(), HOUSEKEEPING_NOTICES);
+  for (const packet of packets.slice(1)) rig.packets.close(packet);
+  t.equal(look(), notices, 'with much to take off it goes round');
+  t.equal(look(), users, 'and all of it is off');
   t.end();
 });
 
