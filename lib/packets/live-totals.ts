@@ -16,6 +16,8 @@ export class LiveTotals {
   leftCents = 0;
   grabbedShares = 0;
   readonly #table: PacketTable;
+  /** Behind the last slot that ever had a packet. */
+  #endSlot = 0;
   /** By slot: the packet that is counted, and its share in the sums. */
   readonly #ids: Uint32Array;
   readonly #isOpen: Uint8Array;
@@ -34,12 +36,13 @@ export class LiveTotals {
   add(packetId: number): void {
     const slot = slotOf(packetId);
     this.#ids[slot] = packetId;
+    this.#endSlot = Math.max(this.#endSlot, slot + 1);
     this.#count(slot);
   }
 
   /** Brings the sums up to date. */
   look(): void {
-    this.#table.takeChanges(this.#onChange);
+    this.#table.takeChanges(this.#endSlot, this.#onChange);
   }
 
   /** A packet is over: the sums are without it. */

@@ -227,12 +227,13 @@ export class PacketTable {
   }
 
   /**
-   * Calls back for each slot whose packet has been grabbed from or closed since the last time; it may have been retired since,
-   * too. What changes while this runs is told now or the next time. The creator.
+   * Calls back for each of the first `slots` slots whose packet has been grabbed from or closed since the last time; it may
+   * have been retired since, too. What changes while this runs is told now or the next time. The creator.
    */
-  takeChanges(onChange: (slot: number) => void): void {
+  takeChanges(slots: number, onChange: (slot: number) => void): void {
     const changes = this.#changes;
-    for (let word = 0; word < changes.length; word++) {
+    const words = Math.ceil(slots / 32);
+    for (let word = 0; word < words; word++) {
       if (Atomics.load(changes, word) === 0) continue;
       // SUBSCRIBE changes: whoever marks from here on is told the next time; pairs with #markChanged().
       let bits = Atomics.exchange(changes, word, 0);
