@@ -28,6 +28,9 @@
 // each place; it is there only for a packet that was taken up again after a restart with gaps among its claims (shares
 // whose grabs never became durable: they are free again, and lie behind the others). Without it share i is at place i.
 //
+// Beside the rows lies `changes`, a bit a slot, 32 to a word, all atomic: whoever grabs or closes sets it, behind the change of the
+// state, and the creator takes it.
+//
 // The plain fields are written while the state says "being built" under the new generation. A reader loads the state,
 // reads fields, and looks at the state again: the same generation means that the fields were that packet's.
 
