@@ -129,7 +129,7 @@ t.test('index, totals and recipients go on exactly, wherever the run was interru
       );
     },
   );
-  await checkProperty(t, 'the same packets', property, 200);
+  await checkProperty(t, 'the same packets', property, 600);
   for (const [what, count] of Object.entries(seen)) t.ok(count > 5, `${what}: ${count}`);
 });
 
