@@ -63,6 +63,9 @@ export interface RunLogParts {
 export class RunLog {
   readonly #parts: Required<RunLogParts>;
   #stream: WriteStream | undefined;
+  /** Of each file that is not closed yet: when it is. */
+  readonly #closings = new Set<Promise<void>>();
+  #hasFailed = false;
   #file = 0;
   #bytes = 0;
   /** Lines that were dropped because the disk was too slow. */
@@ -94,28 +97,32 @@ export class RunLog {
     this.#append(line);
   }
 
-  /** Resolves when everything is with the system. */
+  /** Resolves when everything is with the system, in all files. */
   async close(): Promise<void> {
-    const stream = this.#stream;
+    this.#stream?.end();
     this.#stream = undefined;
-    if (stream === undefined) return;
-    await new Promise<void>((resolve) => {
-      stream.once('error', () => resolve());
-      stream.end(() => resolve());
-    });
+    await Promise.all(this.#closings);
   }
 
   #open(): void {
     this.#bytes = 0;
     const stream = createWriteStream(this.#pathOf(this.#file), { flags: 'wx', mode: 0o640 });
-    stream.once('error', (error) => {
-      if (this.#stream !== stream) return;
-      this.#stream = undefined;
-      this.#parts.onError(error);
+    stream.once('error', (error) => this.#fail(error));
+    const closing = new Promise<void>((resolve) => stream.once('close', resolve)).then(() => {
+      this.#closings.delete(closing);
     });
+    this.#closings.add(closing);
     this.#stream = stream;
     this.#append({ type: 'run', ...this.#parts.header });
     this.#deleteOldest();
+  }
+
+  #fail(error: Error): void {
+    this.#stream?.end();
+    this.#stream = undefined;
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#parts.onError(error);
   }
 
   #append(line: RunLogLine): void {

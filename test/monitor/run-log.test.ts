@@ -55,6 +55,18 @@ t.test('a log that grows goes on in another file, and is read as one; each file 
   t.ok(rest.samples[0].sequence > 0);
 });
 
+t.test('once it is closed all of its files are with the system, not the last one only', async (t) => {
+  const text = 'x'.repeat(4 * 1024 * 1024);
+  for (let round = 0; round < 20; round++) {
+    const { log } = open(t, { fileBytes: 1000 });
+    for (let i = 0; i < 4; i++) log.write({ type: 'mark', atMs: i, text: i === 3 ? 'the last' : text });
+    await log.close();
+    const { marks, badLines } = await readRun(log.path);
+    t.strictSame([marks.map(({ atMs }) => atMs), badLines], [[0, 1, 2, 3], 0]);
+    rmSync(join(log.path, '..'), { recursive: true });
+  }
+});
+
 t.test('the oldest files go when all runs together are too much', async (t) => {
   const directory = join(t.testdir({}), 'runs');
   mkdirSync(directory);
