@@ -56,8 +56,8 @@ t.test('a log that grows goes on in another file, and is read as one; each file 
 });
 
 t.test('once it is closed all of its files are with the system, not the last one only', async (t) => {
-  const text = 'x'.repeat(4 * 1024 * 1024);
-  for (let round = 0; round < 20; round++) {
+  const text = 'x'.repeat(7 * 1024 * 1024);
+  for (let round = 0; round < 10; round++) {
     const { log } = open(t, { fileBytes: 1000 });
     for (let i = 0; i < 4; i++) log.write({ type: 'mark', atMs: i, text: i === 3 ? 'the last' : text });
     await log.close();
@@ -108,4 +108,13 @@ t.test('a file that cannot be written is told once, and the rest is let go', asy
   await second.close();
   t.equal(errors.length, 1);
   t.match(errors[0], /EEXIST/);
+});
+
+t.test('so is one that fails when the log has gone on in another file already', async (t) => {
+  const { log, errors, directory } = open(t, { fileBytes: 1000 });
+  writeFileSync(join(directory, 'run.1.ndjson'), '');
+  for (let i = 0; i < 20; i++) log.write({ type: 'sample', sample: makeSample() });
+  await log.close();
+  t.equal(errors.length, 1);
+  t.match(errors[0], /EEXIST.*run\.1\.ndjson/);
 });
