@@ -114,6 +114,8 @@ export function loadSystemCalls(): SystemCalls {
     getpeername,
     inet_ntop: toText,
     dup,
+    sched_getscheduler: getPolicy,
+    sched_setscheduler: setPolicy,
     close,
     __errno_location: errnoPlace,
     uv_backend_fd: findPoll,
@@ -127,6 +129,8 @@ export function loadSystemCalls(): SystemCalls {
     getpeername: { arguments: ['int32', 'buffer', 'buffer'], return: 'int32' },
     inet_ntop: { arguments: ['int32', 'buffer', 'buffer', 'uint32'], return: 'pointer' },
     dup: { arguments: ['int32'], return: 'int32' },
+    sched_getscheduler: { arguments: ['int32'], return: 'int32' },
+    sched_setscheduler: { arguments: ['int32', 'int32', 'buffer'], return: 'int32' },
     close: { arguments: ['int32'], return: 'int32' },
     __errno_location: { return: 'pointer' },
     uv_backend_fd: { arguments: ['pointer'], return: 'int32' },
@@ -153,17 +157,6 @@ export function loadSystemCalls(): SystemCalls {
   const setOption = (descriptor: number, level: number, option: number, value: number) => {
     const number = new Int32Array([value]);
     check(setsockopt(descriptor, level, option, number, number.byteLength), 'setsockopt');
-  };
-  /** Of an ordinary thread; 0 is the calling one, and 0 nanoseconds are turns as long as usual. */
-  const setSchedule = (thread: number, policy: number, nanoseconds: number) => {
-    const number = SCHED_SETATTR[process.arch];
-    if (number === undefined) throw new Error(`the number of sched_setattr on ${process.arch} is not known`);
-    const attributes = Buffer.alloc(SCHED_ATTR_BYTES);
-    check(getAttributes(number + 1, thread, attributes, attributes.length, 0), 'sched_getattr');
-    if (attributes.readUInt32LE(SCHED_ATTR_POLICY) !== SCHED_OTHER) return;
-    attributes.writeUInt32LE(policy, SCHED_ATTR_POLICY);
-    attributes.writeBigUInt64LE(BigInt(nanoseconds), SCHED_ATTR_RUNTIME);
-    check(setAttributes(number, thread, attributes, 0), 'sched_setattr');
   };
   const peer = Buffer.alloc(SOCKADDR_BYTES);
   const peerLength = new Uint32Array(1);
@@ -206,8 +199,19 @@ export function loadSystemCalls(): SystemCalls {
       toText(AF_INET6, peer.subarray(INET6_PLACE, INET6_PLACE + 16), text, text.length);
       return text.toString('latin1', 0, text.indexOf(0));
     },
-    setSlice: (nanoseconds) => setSchedule(0, SCHED_OTHER, nanoseconds),
-    setBatch: (thread) => setSchedule(thread, SCHED_BATCH, 0),
+    setSlice: (nanoseconds) => {
+      const number = SCHED_SETATTR[process.arch];
+      if (number === undefined) throw new Error(`the number of sched_setattr on ${process.arch} is not known`);
+      const attributes = Buffer.alloc(SCHED_ATTR_BYTES);
+      check(getAttributes(number + 1, 0, attributes, attributes.length, 0), 'sched_getattr');
+      if (attributes.readUInt32LE(SCHED_ATTR_POLICY) !== SCHED_OTHER) return;
+      attributes.writeBigUInt64LE(BigInt(nanoseconds), SCHED_ATTR_RUNTIME);
+      check(setAttributes(number, 0, attributes, 0), 'sched_setattr');
+    },
+    setBatch: (thread) => {
+      if (check(getPolicy(thread), 'sched_getscheduler') !== SCHED_OTHER) return;
+      check(setPolicy(thread, SCHED_BATCH, new Int32Array(1)), 'sched_setscheduler');
+    },
     close: (descriptor) => void close(descriptor),
     addressOf: (bytes) => {
       const address = ffi.getRawPointer(bytes);
