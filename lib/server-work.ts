@@ -229,7 +229,7 @@ export class ServerWork {
 
   /** When the next tick is wanted, in milliseconds from now. */
   get tickMs(): number {
-    const intervalMs = releaseIntervalMs(this.drops.releaseRate + this.sends.createRate);
+    const intervalMs = releaseIntervalMs(this.drops.releaseRate + this.sends.createRate, this.sends.noticeRate);
     const isBusy = this.packets.areClosing || this.#userSends.underWay > 0 || !this.#commands.isClear;
     return isBusy ? Math.min(BUSY_TICK_MS, intervalMs) : intervalMs;
   }

@@ -166,7 +166,7 @@ export class SendCampaigns {
   tick(nowMs: number, mayCreate: boolean): void {
     for (const send of this.#active) {
       if (send.state === 'scheduled' && nowMs >= send.startMs) send.state = 'creating';
-      if (mayCreate && send.state === 'creating' && !send.isPaused) this.#createDue(send, nowMs);
+      if (mayCreate && isCreating(send)) this.#createDue(send, nowMs);
       const isComplete = send.state === 'created' || (send.state === 'closing' && send.created === send.logged);
       if (isComplete && send.open.size === 0) {
         this.#end(send);
@@ -246,7 +246,14 @@ export class SendCampaigns {
   /** Packets a second that active sends create together. */
   get createRate(): number {
     let rate = 0;
-    for (const send of this.#active) if (send.state === 'creating' && !send.isPaused) rate += send.rate;
+    for (const send of this.#active) if (isCreating(send)) rate += send.rate;
+    return rate;
+  }
+
+  /** Notices a second that go out with them. */
+  get noticeRate(): number {
+    let rate = 0;
+    for (const send of this.#active) if (isCreating(send)) rate += send.rate * send.recipients;
     return rate;
   }
 
@@ -402,6 +409,10 @@ export class SendCampaigns {
       return;
     }
   }
+}
+
+function isCreating({ state, isPaused }: Send): boolean {
+  return state === 'creating' && !isPaused;
 }
 
 /** The users that packet number `index` of a send goes to: the next `most` ones in turn, each once. */

@@ -3,24 +3,24 @@
 import t from 'tap';
 import { releaseIntervalMs } from '../../lib/packets/release-interval.ts';
 
-t.test('nothing is due: ten times a second', (t) => {
-  t.equal(releaseIntervalMs(0), 100);
+t.test('nothing is due, or few: ten times a second', (t) => {
+  t.equal(releaseIntervalMs(0, 0), 100);
+  t.equal(releaseIntervalMs(0.01, 0.05), 100);
+  t.equal(releaseIntervalMs(400, 600), 100);
   t.end();
 });
 
-t.test('few: twice a packet, and no packet is later than 100 ms', (t) => {
-  t.equal(releaseIntervalMs(0.01), 100);
-  t.equal(releaseIntervalMs(5), 100);
-  t.equal(releaseIntervalMs(10), 50);
+t.test('more: as long as forty packets take, 10 ms at the least', (t) => {
+  t.equal(releaseIntervalMs(800, 0), 50);
+  t.equal(releaseIntervalMs(1600, 1600), 25);
+  t.equal(releaseIntervalMs(4000, 0), 10);
+  t.equal(releaseIntervalMs(1e6, 0), 10);
   t.end();
 });
 
-t.test('more: as long as sixteen packets take, within 10 and 40 ms', (t) => {
-  t.equal(releaseIntervalMs(12.5), 40);
-  t.equal(releaseIntervalMs(200), 40);
-  t.equal(releaseIntervalMs(400), 40);
-  t.equal(releaseIntervalMs(800), 20);
-  t.equal(releaseIntervalMs(1600), 10);
-  t.equal(releaseIntervalMs(1e6), 10);
+t.test('each to many: as long as four hundred notices take, 10 ms at the least', (t) => {
+  t.equal(releaseIntervalMs(200, 20_000), 20);
+  t.equal(releaseIntervalMs(1, 5000), 80);
+  t.equal(releaseIntervalMs(200, 1e6), 10);
   t.end();
 });

@@ -18,8 +18,11 @@ t.test(
     const { sends, table, told, tick } = openSends(100);
     const { id } = await sends.create({ ...everyday, count: 50 }, () => START_MS);
     tick(START_MS + 1000);
+    t.equal(sends.createRate, 10);
+    t.equal(sends.noticeRate, 30);
     t.match(sends.pause(id), { created: 10, state: 'creating', isPaused: true });
     t.equal(sends.createRate, 0);
+    t.equal(sends.noticeRate, 0);
     t.strictSame(sends.holds.entries(), [[id, { isPaused: true }]]);
     tick(START_MS + 5000);
     t.match(sends.status(id), { created: 10 });

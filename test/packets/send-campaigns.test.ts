@@ -401,6 +401,7 @@ t.test('a plan says what a send would do, and does nothing', async (t) => {
 t.test('a packet can go to more users than it has shares; those who come first get one', async (t) => {
   const { sends, table, told, tick } = openSends(100);
   await sends.create({ ...everyday, count: 2, shares: 3, recipients: 5, users: [10, 17] }, () => START_MS);
+  t.equal(sends.noticeRate, 50);
   tick(START_MS + 5000);
   t.strictSame(
     told.map(({ userId }) => userId),
