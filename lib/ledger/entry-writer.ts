@@ -24,13 +24,19 @@ import {
 
 const TWO_TO_32 = 2 ** 32;
 
+/** The most that one call of setBytes takes. */
+const MOST_BYTES = 128;
+
 /** Owned by one thread. One entry at a time: `begin`, `set...`, `endAt`. */
 export class EntryWriter {
   readonly words: Int32Array;
   readonly #ring: Producer;
   readonly #doorbell: DoorbellRinger;
-  /** The slots of the entry that is being built. */
-  #places: number[] = [];
+  /** The slots of the entry that is being built; behind them are those of a longer one before. */
+  readonly #places: number[] = [];
+  /** Bytes on their way to words: the same memory twice. */
+  readonly #padded = new Int32Array(MOST_BYTES / 4);
+  readonly #paddedBytes = new Uint8Array(this.#padded.buffer);
 
   constructor(ring: Producer, doorbell: DoorbellRinger) {
     this.#ring = ring;
@@ -48,9 +54,8 @@ export class EntryWriter {
   // HOT
   begin(type: number, payloadWords: number, wakes = false): void {
     const slots = countEntrySlots(payloadWords);
-    this.#places.length = 0;
     assert(this.#ring.hasRoom(slots), 'the room for an entry was made sure of');
-    for (let i = 0; i < slots; i++) this.#places.push(this.#ring.claim());
+    for (let i = 0; i < slots; i++) this.#places[i] = this.#ring.claim();
     const place = this.#places[0];
     this.words[place + ENTRY_SLOTS] = slots;
     this.words[place + ENTRY_TYPE] = type;
@@ -83,12 +88,14 @@ export class EntryWriter {
     this.set(index + 1, high);
   }
 
-  /** Sets as many words as the bytes fill, the last one padded with zeros. Returns how many. */
+  /** Sets as many words as the bytes fill, 128 at the most, the last one padded with zeros. Returns how many. */
   setBytes(index: number, bytes: Uint8Array): number {
-    const padded = new Int32Array(Math.ceil(bytes.length / 4));
-    new Uint8Array(padded.buffer).set(bytes);
-    for (let i = 0; i < padded.length; i++) this.set(index + i, padded[i]);
-    return padded.length;
+    assert(bytes.length <= MOST_BYTES, 'the bytes fit');
+    const words = Math.ceil(bytes.length / 4);
+    this.#paddedBytes.set(bytes);
+    this.#paddedBytes.fill(0, bytes.length, 4 * words);
+    for (let i = 0; i < words; i++) this.set(index + i, this.#padded[i]);
+    return words;
   }
 
   /** Sets a text: its length in bytes, then the bytes. Returns how many words. */

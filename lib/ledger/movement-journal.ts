@@ -18,6 +18,8 @@ import {
 /** Words that key and note of a packet may take: 64 and 100 bytes with their lengths. */
 const TEXT_WORDS = 1 + 16 + 1 + 25;
 
+const NO_BYTES = new Uint8Array(0);
+
 /** Owned by main. Every entry rings main once it is durable; main then calls `settle`. */
 export class MovementJournal implements MovementLog {
   readonly #entries: EntryWriter;
@@ -80,7 +82,7 @@ export class MovementJournal implements MovementLog {
 
   openPacket({ id, packet, sendId, index, source, reservation, key }: PacketOpening): Ticket {
     const entries = this.#entries;
-    const keyBytes = Buffer.from(key, 'utf8');
+    const keyBytes = key === '' ? NO_BYTES : Buffer.from(key, 'utf8');
     const { invited, note } = packet;
     const textWords = 2 + Math.ceil(keyBytes.length / 4) + Math.ceil(note.length / 4);
     entries.begin(RecordType.PACKET_OPEN, PACKET_OPEN.USERS + invited.length + textWords, true);

@@ -53,6 +53,9 @@ export const NO_ROOM = -1;
 /** Owned by one thread; owners have slots and regions of the arena of their own. */
 export class PacketCreator {
   readonly #table: PacketTable;
+  /** Bytes of the table's rows and blocks. */
+  readonly #rowBytes: Uint8Array;
+  readonly #blockBytes: Uint8Array;
   readonly #arena: BlockArena;
   /** The slots given back, as a queue in a circle: `#freeCount` of them from `#freeHead` on. */
   readonly #free: Int32Array;
@@ -71,6 +74,8 @@ export class PacketCreator {
   constructor(table: PacketTable, firstSlot: number, slots: number, firstWord: number, words: number) {
     assert(firstSlot + slots <= table.slots && firstWord + words <= table.blocks.length, 'the parts lie in the table');
     this.#table = table;
+    this.#rowBytes = new Uint8Array(table.rows.buffer, table.rows.byteOffset, table.rows.byteLength);
+    this.#blockBytes = new Uint8Array(table.blocks.buffer, table.blocks.byteOffset, table.blocks.byteLength);
     this.#arena = new BlockArena(firstWord, words);
     this.#free = new Int32Array(slots);
     this.#firstSlot = firstSlot;
@@ -244,11 +249,11 @@ export class PacketCreator {
     rows[row + MAX_WORD] = packet.maxCents;
     rows[row + NOTE_BYTES_WORD] = packet.note.length;
     rows[row + HAS_ORDER_WORD] = 0;
-    new Uint8Array(rows.buffer, 4 * (row + SEED_WORD), packet.seed.length).set(packet.seed);
+    this.#rowBytes.set(packet.seed, 4 * (row + SEED_WORD));
     blocks.fill(NOBODY, first + packet.shares, first + 2 * packet.shares);
     blocks.set(packet.invited, first + 2 * packet.shares);
     const noteAt = first + 2 * packet.shares + packet.invited.length;
-    new Uint8Array(blocks.buffer, 4 * noteAt, packet.note.length).set(packet.note);
+    this.#blockBytes.set(packet.note, 4 * noteAt);
   }
 }
 

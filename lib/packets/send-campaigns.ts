@@ -419,5 +419,7 @@ function isCreating({ state, isPaused }: Send): boolean {
 function listRecipients([first, last]: readonly [number, number], most: number, index: number): number[] {
   const users = last - first + 1;
   const recipients = Math.min(most, users);
-  return Array.from({ length: recipients }, (_, i) => first + ((index * recipients + i) % users));
+  const listed: number[] = [];
+  for (let i = 0; i < recipients; i++) listed.push(first + ((index * recipients + i) % users));
+  return listed;
 }

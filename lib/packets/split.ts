@@ -38,8 +38,10 @@ export function split(request: SplitRequest, seed: Uint8Array, into: Int32Array,
 
 /** Tells whether a split with these numbers exists. The check of bad input is the caller's, with its own words. */
 export function isSplittable({ totalCents, shares, minCents, maxCents }: SplitRequest): boolean {
-  const whole = [totalCents, shares, minCents, maxCents].every(Number.isSafeInteger);
-  return whole && shares >= 1 && minCents >= 1 && shares * minCents <= totalCents && totalCents <= shares * maxCents;
+  const { isSafeInteger } = Number;
+  if (!isSafeInteger(totalCents) || !isSafeInteger(shares)) return false;
+  if (!isSafeInteger(minCents) || !isSafeInteger(maxCents)) return false;
+  return shares >= 1 && minCents >= 1 && shares * minCents <= totalCents && totalCents <= shares * maxCents;
 }
 
 /**
