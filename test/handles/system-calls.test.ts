@@ -73,3 +73,26 @@ t.test(
     server.close();
   },
 );
+
+t.test('what a listener accepts reckons with reno', { skip: calls === undefined }, async (t) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  calls!.setAccepted(descriptorOf(server), 600);
+  const peer = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [[socket]] = await Promise.all([once(server, 'connection'), once(peer, 'connect')]);
+  t.equal(congestionControlOf(fdOf(socket)), 'reno');
+  peer.destroy();
+  socket.destroy();
+  server.close();
+});
+
+/** By its name, as the kernel has it. */
+function congestionControlOf(descriptor: number): string {
+  const { getsockopt } = process.getBuiltinModule('node:ffi').dlopen(null, {
+    getsockopt: { arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'], return: 'int32' },
+  }).functions;
+  const [IPPROTO_TCP, TCP_CONGESTION] = [6, 13];
+  const name = Buffer.alloc(16);
+  getsockopt(descriptor, IPPROTO_TCP, TCP_CONGESTION, name, Uint32Array.of(name.length));
+  return name.toString('latin1', 0, name.indexOf(0));
+}
