@@ -24,7 +24,7 @@ import {
 
 const TWO_TO_32 = 2 ** 32;
 
-/** The most that one call of setBytes takes. */
+/** The most that one call of `setBytes` takes. */
 const MOST_BYTES = 128;
 
 /** Owned by one thread. One entry at a time: `begin`, `set...`, `endAt`. */
@@ -88,7 +88,7 @@ export class EntryWriter {
     this.set(index + 1, high);
   }
 
-  /** Sets as many words as the bytes fill, 128 at the most, the last one padded with zeros. Returns how many. */
+  /** Sets as many words as up to 128 bytes fill, the last one padded with zeros. Returns how many. */
   setBytes(index: number, bytes: Uint8Array): number {
     assert(bytes.length <= MOST_BYTES, 'the bytes fit');
     const words = Math.ceil(bytes.length / 4);
