@@ -319,7 +319,7 @@ export class SendCampaigns {
       state: created === opening.count ? 'created' : uncreated,
       isPaused,
       capCents,
-      recipients,
+      recipients: Math.min(recipients, opening.users[1] - opening.users[0] + 1),
       loggedCents: 0,
       opening,
       startMs: Math.max(nowMs, startMs),
@@ -415,10 +415,9 @@ function isCreating({ state, isPaused }: Send): boolean {
   return state === 'creating' && !isPaused;
 }
 
-/** The users that packet number `index` of a send goes to: the next `most` ones in turn, each once. */
-function listRecipients([first, last]: readonly [number, number], most: number, index: number): number[] {
+/** The users that packet number `index` of a send goes to: the next ones in turn, each once. @param recipients not more than users */
+function listRecipients([first, last]: readonly [number, number], recipients: number, index: number): number[] {
   const users = last - first + 1;
-  const recipients = Math.min(most, users);
   const listed: number[] = [];
   for (let i = 0; i < recipients; i++) listed.push(first + ((index * recipients + i) % users));
   return listed;
